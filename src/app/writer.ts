@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { canonicalJson } from '../core/canonical-json.ts';
+import { type Change, idOf, type ObjectId, type ObjectState, type Operation } from '../core/change.ts';
+import { FlagError } from '../core/errors.ts';
+import type { Limits } from '../core/limits.ts';
+import type { Instant, Revision } from '../core/model.ts';
+import type { ChangeBus } from '../ports/change-bus.ts';
+import type { ChangeLog } from '../ports/change-log.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Catalog } from './catalog.ts';
+import { hashOf } from './change-hash.ts';
+import { checkOperations } from './check-operations.ts';
+import { applyOperations, objectOf, type ProjectState, type Stored } from './project-state.ts';
+
+/** What a caller wants written, besides the content. */
+export interface Intent {
+  readonly project: string;
+  /** Such as `flag.halt`. */
+  readonly action: string;
+  readonly actor: string;
+  readonly reason: string;
+  /** Absent: this call is one of its own. */
+  readonly idempotencyKey?: string;
+  /** Of the content, to tell a repeated call from another with the same key. */
+  readonly requestDigest: string;
+  readonly validateOnly: boolean;
+}
+
+/**
+ * Turns the state at the head into operations. Runs again on a newer state when somebody else was faster, so it
+ * reads everything from `state`; throws FlagError to refuse. Whether the resulting objects are valid is checked
+ * afterwards, for every plan alike.
+ */
+export type Plan = (state: ProjectState, now: Instant) => Planned;
+
+export interface Planned {
+  readonly operations: readonly Operation[];
+  readonly warnings?: readonly string[];
+}
+
+export interface Committed {
+  /** The revision that holds the change; the head if nothing was written. */
+  readonly revision: Revision;
+  readonly time: Instant;
+  readonly replayed: boolean;
+  readonly unchanged: boolean;
+  readonly warnings: readonly string[];
+  readonly operations: readonly Operation[];
+  /** The project as the change left it (as it is now, if the change was replayed). */
+  readonly state: ProjectState;
+}
+
+const ATTEMPTS = 8;
+
+/**
+ * The only way to change anything: plans against the head, checks the outcome, appends at head + 1. Writes of a
+ * project are strictly serial, because a change that was planned on revision N can only ever become N + 1.
+ */
+export class Writer {
+  readonly #log: ChangeLog;
+  readonly #bus: ChangeBus;
+  readonly #catalog: Catalog;
+  readonly #clock: Clock;
+  readonly #limits: Limits;
+  readonly #queues = new Map<string, Promise<unknown>>();
+
+  constructor(parts: { log: ChangeLog; bus: ChangeBus; catalog: Catalog; clock: Clock; limits: Limits }) {
+    this.#log = parts.log;
+    this.#bus = parts.bus;
+    this.#catalog = parts.catalog;
+    this.#clock = parts.clock;
+    this.#limits = parts.limits;
+  }
+
+  /**
+   * Resolves once the change is durable and applied here. Rejects with `conflict` when others keep winning, with
+   * `invalid` for a used idempotency key with other content, with whatever the plan or the checks refuse.
+   */
+  commit(intent: Intent, plan: Plan): Promise<Committed> {
+    const before = this.#queues.get(intent.project) ?? Promise.resolve();
+    const result = before.then(() => this.#commit(intent, plan));
+    const settled = result.catch(() => undefined);
+    this.#queues.set(intent.project, settled);
+    void settled.then(() => {
+      if (this.#queues.get(intent.project) === settled) this.#queues.delete(intent.project);
+    });
+    return result;
+  }
+
+  async #commit(intent: Intent, plan: Plan): Promise<Committed> {
+    if (intent.idempotencyKey !== undefined) {
+      const earlier = await this.#log.byIdempotencyKey(intent.project, intent.idempotencyKey);
+      if (earlier !== undefined) return this.#replayed(intent, earlier);
+    }
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const state = await this.#catalog.catchUp(intent.project);
+      const now = laterOf(new Date(this.#clock.now()).toISOString(), state.time);
+      const planned = plan(state, now);
+      const operations = planned.operations.filter((operation) => changesAnything(state, operation));
+      const next = applyOperations(state, operations, state.revision + 1);
+      checkOperations(state, next, operations, this.#limits);
+      const warnings = planned.warnings ?? [];
+      if (intent.validateOnly || operations.length === 0) {
+        const { revision, time } = state;
+        return { revision, time, replayed: false, unchanged: true, warnings, operations, state: next };
+      }
+      const change = makeChange(intent, state, now, operations);
+      const result = await this.#log.append(change);
+      if (result.kind === 'already_done' && result.change.hash !== change.hash)
+        return this.#replayed(intent, result.change);
+      if (result.kind === 'slot_taken') continue;
+      this.#catalog.apply(change);
+      this.#bus.publish({ project: change.project, revision: change.revision, hash: change.hash, change });
+      return {
+        revision: change.revision,
+        time: change.time,
+        replayed: false,
+        unchanged: false,
+        warnings,
+        operations,
+        state: this.#catalog.state(intent.project),
+      };
+    }
+    throw new FlagError('conflict', 'others are writing to this project; try again', { reason: 'WRITE_CONTENTION', retryAfterMs: 100 });
+  }
+
+  async #replayed(intent: Intent, earlier: Change): Promise<Committed> {
+    if (earlier.requestDigest !== intent.requestDigest)
+      throw new FlagError('invalid', 'this idempotency key was used for another request', {
+        reason: 'IDEMPOTENCY_KEY_REUSED',
+        violations: [{ path: 'options.idempotency_key', message: 'was used for another request' }],
+        metadata: { revision: String(earlier.revision) },
+      });
+    const state = await this.#catalog.catchUp(intent.project, earlier.revision);
+    const { revision, time, operations } = earlier;
+    return { revision, time, replayed: true, unchanged: false, warnings: [], operations, state };
+  }
+}
+
+/** The object as this commit left it: for the answer to whoever asked for the change. */
+export function resultOf(committed: Committed, id: ObjectId): Stored<ObjectState> | undefined {
+  for (const operation of committed.operations) {
+    if (operation.op !== 'put') continue;
+    const own = idOf(operation.object);
+    if (own.kind === id.kind && own.environment === id.environment && own.key === id.key) {
+      const version = committed.unchanged ? committed.revision + 1 : committed.revision;
+      return { state: operation.object, version };
+    }
+  }
+  return objectOf(committed.state, id);
+}
+
+function makeChange(intent: Intent, state: ProjectState, time: Instant, operations: readonly Operation[]): Change {
+  const unsealed: Omit<Change, 'hash'> = {
+    format: 1,
+    project: intent.project,
+    revision: state.revision + 1,
+    action: intent.action,
+    actor: intent.actor,
+    reason: intent.reason,
+    time,
+    idempotencyKey: intent.idempotencyKey ?? randomUUID(),
+    requestDigest: intent.requestDigest,
+    operations,
+    previousHash: state.hash,
+  };
+  return { ...unsealed, hash: hashOf(unsealed) };
+}
+
+function changesAnything(state: ProjectState, operation: Operation): boolean {
+  const current = objectOf(state, operation.op === 'put' ? idOf(operation.object) : operation.id);
+  if (operation.op === 'delete') return current !== undefined;
+  return current === undefined || contentOf(current.state) !== contentOf(operation.object);
+}
+
+function contentOf(object: ObjectState): string {
+  return canonicalJson({ ...object.state, updatedAt: undefined });
+}
+
+function laterOf(a: Instant, b: Instant): Instant {
+  return a > b ? a : b;
+}

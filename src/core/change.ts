@@ -1,4 +1,13 @@
-import type { AccessKey, Environment, Flag, FlagSettings, Instant, Project, Release, Segment } from './model.ts';
+import type {
+  AccessKey,
+  Environment,
+  Flag,
+  FlagSettings,
+  Instant,
+  Project,
+  Release,
+  Segment,
+} from './model.ts';
 
 /** An object as a change leaves it. Settings belong to an environment, everything else to the project. */
 export type ObjectState =

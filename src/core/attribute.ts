@@ -1,0 +1,52 @@
+import type { Json, JsonObject } from './model.ts';
+import type { Closure } from './probe.ts';
+
+/**
+ * Reads an attribute: the literal name first, then as a dotted path into nested objects. `targeting_key` and
+ * `targetingKey` name the targeting key unless an attribute has that name. Null and missing are undefined.
+ */
+export function attributeReader(name: string): Closure<Json | undefined> {
+  if (name === 'targeting_key' || name === 'targetingKey') {
+    return (evaluation) => {
+      const { attributes, targetingKey } = evaluation.context;
+      return own(attributes, name) ?? (targetingKey === '' ? undefined : targetingKey);
+    };
+  }
+  if (!name.includes('.')) return (evaluation) => own(evaluation.context.attributes, name);
+  const names = name.split('.');
+  return (evaluation) => {
+    const { attributes } = evaluation.context;
+    return own(attributes, name) ?? nested(attributes, names);
+  };
+}
+
+/**
+ * Reads what buckets are computed from: a string as it is, a number or boolean as its JSON text. Empty when there
+ * is nothing to compute one from.
+ */
+export function bucketingReader(bucketBy: string | undefined): Closure<string> {
+  if (bucketBy === undefined || bucketBy === '') return (evaluation) => evaluation.context.targetingKey;
+  const read = attributeReader(bucketBy);
+  return (evaluation) => {
+    const value = read(evaluation);
+    if (typeof value === 'string') return value;
+    return typeof value === 'boolean' || Number.isFinite(value) ? String(value) : '';
+  };
+}
+
+function own(object: JsonObject, name: string): Json | undefined {
+  return Object.hasOwn(object, name) ? (object[name] ?? undefined) : undefined;
+}
+
+function nested(object: JsonObject, names: readonly string[]): Json | undefined {
+  let value: Json | undefined = object;
+  for (const name of names) {
+    if (!isObject(value)) return undefined;
+    value = own(value, name);
+  }
+  return value;
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -36,6 +36,12 @@ export function expectAbsent(stored: Stored<unknown> | undefined, resource: stri
   if (stored !== undefined) throw new FlagError('already_exists', `${resource} exists already`, { resource });
 }
 
+/** Throws `failed_precondition` if the object is archived: it has to be restored before it can be changed. */
+export function expectLive(object: { readonly archived: boolean }, resource: string): void {
+  if (object.archived)
+    throw new FlagError('failed_precondition', `${resource} is archived`, { reason: 'ARCHIVED', resource });
+}
+
 function missing(what: string, resource: string): never {
   throw new FlagError('not_found', `there is no ${what} ${resource}`, {
     reason: `${what.toUpperCase()}_NOT_FOUND`,

@@ -1,0 +1,48 @@
+import { FlagError } from '../../core/errors.ts';
+
+/** Primary result codes, from sqlite.org/rescode.html. */
+const BUSY = 5;
+const LOCKED = 6;
+const CORRUPT = 11;
+const FULL = 13;
+const PROTOCOL = 15;
+const NOT_A_DATABASE = 26;
+
+/** Whether somebody else holds a lock, so that the same may work a moment later. */
+export function isBusy(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === BUSY || code === LOCKED || code === PROTOCOL;
+}
+
+/** What to throw for what SQLite threw: it never gets beyond the adapter. Anything else stays as it is. */
+export function translated(error: unknown): unknown {
+  const code = resultCode(error);
+  switch (code) {
+    case undefined:
+      return error;
+    case BUSY:
+    case LOCKED:
+    case PROTOCOL:
+      return new FlagError('unavailable', 'the store is busy', { reason: 'STORE_BUSY', cause: error });
+    case FULL:
+      return new FlagError('exhausted', 'the store has no space left', {
+        reason: 'STORE_FULL',
+        cause: error,
+      });
+    case CORRUPT:
+    case NOT_A_DATABASE:
+      return new FlagError('unavailable', 'the store is damaged', { reason: 'STORE_DAMAGED', cause: error });
+    default:
+      return new FlagError('unavailable', 'the store failed', { reason: 'STORE_FAILED', cause: error });
+  }
+}
+
+export function storeClosed(): FlagError {
+  return new FlagError('unavailable', 'the store is closed', { reason: 'STORE_CLOSED' });
+}
+
+function resultCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number')
+    return undefined;
+  return error.errcode & 0xff;
+}

@@ -1,0 +1,21 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openSqliteChangeLog } from '../../src/adapters/sqlite/sqlite-change-log.ts';
+import type { ChangeLog } from '../../src/ports/change-log.ts';
+import type { Store } from './contract.ts';
+
+/** A directory that is gone once disposed. */
+export async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'vexil-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** A log in a SQLite file of its own. */
+export async function createSqliteLogStore(): Promise<Store<ChangeLog>> {
+  const directory = await temporaryDirectory();
+  return {
+    open: () => openSqliteChangeLog(directory.path),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+}

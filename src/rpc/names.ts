@@ -13,9 +13,14 @@ const REVISION = /^[1-9][0-9]{0,15}$/;
 
 const KEY_RULE = 'must be 1 to 63 lowercase letters, digits and hyphens, with no hyphen at either end';
 
+/** Whether a resource could have this key. */
+export function isKey(text: string): boolean {
+  return KEY.test(text);
+}
+
 /** The key itself; throws `invalid` about `field` unless it is one that a resource can have. */
 export function checkedKey(key: string, field: string): string {
-  if (!KEY.test(key)) throw invalid([{ path: field, message: KEY_RULE }]);
+  if (!isKey(key)) throw invalid([{ path: field, message: KEY_RULE }]);
   return key;
 }
 

@@ -11,7 +11,8 @@ export interface Pairing<Name extends string, Wire extends number> {
   fromWire(number: Wire): Name | undefined;
 }
 
-function pairing<Name extends string, Wire extends number>(
+/** Pairs the names with their numbers, both ways. */
+export function pairing<Name extends string, Wire extends number>(
   unspecified: Wire,
   numbers: Readonly<Record<Name, Wire>>,
 ): Pairing<Name, Wire> {

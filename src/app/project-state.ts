@@ -92,10 +92,12 @@ export function objectOf(state: ProjectState, id: ObjectId): Stored<ObjectState>
 
 /** Every object of the project, with its version. */
 export function* objectsOf(state: ProjectState): Generator<Stored<ObjectState>> {
-  if (state.project) yield { state: { kind: 'project', state: state.project.state }, version: state.project.version };
+  if (state.project)
+    yield { state: { kind: 'project', state: state.project.state }, version: state.project.version };
   for (const { state: value, version } of state.environments.values())
     yield { state: { kind: 'environment', state: value }, version };
-  for (const { state: value, version } of state.flags.values()) yield { state: { kind: 'flag', state: value }, version };
+  for (const { state: value, version } of state.flags.values())
+    yield { state: { kind: 'flag', state: value }, version };
   for (const [environment, table] of state.settings)
     for (const { state: value, version } of table.values())
       yield { state: { kind: 'settings', environment, state: value }, version };
@@ -103,7 +105,8 @@ export function* objectsOf(state: ProjectState): Generator<Stored<ObjectState>> 
     yield { state: { kind: 'segment', state: value }, version };
   for (const { state: value, version } of state.releases.values())
     yield { state: { kind: 'release', state: value }, version };
-  for (const { state: value, version } of state.keys.values()) yield { state: { kind: 'key', state: value }, version };
+  for (const { state: value, version } of state.keys.values())
+    yield { state: { kind: 'key', state: value }, version };
 }
 
 /** The state after a change that follows on this one. */
@@ -114,6 +117,17 @@ export function applyChange(state: ProjectState, change: Change): ProjectState {
     hash: change.hash,
     time: change.time,
   };
+}
+
+/** The state at a revision, given every object that it has. */
+export function stateOf(
+  key: string,
+  at: { readonly revision: Revision; readonly hash: string; readonly time: Instant },
+  objects: Iterable<{ readonly object: ObjectState; readonly version: Revision }>,
+): ProjectState {
+  const draft = new StateDraft(emptyState(key));
+  for (const { object, version } of objects) draft.put(object, version);
+  return { ...draft.finish(), ...at };
 }
 
 /** The state with these objects put and deleted, all else as it was; what is put gets this version. */
@@ -156,10 +170,12 @@ class StateDraft {
   }
 
   finish(): ProjectState {
-    const of = <T>(kind: string, base: Table<T>) => (this.#copies.get(`${kind}/`) as Table<T> | undefined) ?? base;
+    const of = <T>(kind: string, base: Table<T>) =>
+      (this.#copies.get(`${kind}/`) as Table<T> | undefined) ?? base;
     const settings = new Map(this.#base.settings);
     for (const [name, table] of this.#copies)
-      if (name.startsWith('settings/')) settings.set(name.slice('settings/'.length), table as Table<FlagSettings>);
+      if (name.startsWith('settings/'))
+        settings.set(name.slice('settings/'.length), table as Table<FlagSettings>);
     return {
       ...this.#base,
       project: this.#project,

@@ -121,7 +121,10 @@ export class Writer {
         state: this.#catalog.state(intent.project),
       };
     }
-    throw new FlagError('conflict', 'others are writing to this project; try again', { reason: 'WRITE_CONTENTION', retryAfterMs: 100 });
+    throw new FlagError('conflict', 'others are writing to this project; try again', {
+      reason: 'WRITE_CONTENTION',
+      retryAfterMs: 100,
+    });
   }
 
   async #replayed(intent: Intent, earlier: Change): Promise<Committed> {
@@ -150,7 +153,12 @@ export function resultOf(committed: Committed, id: ObjectId): Stored<ObjectState
   return objectOf(committed.state, id);
 }
 
-function makeChange(intent: Intent, state: ProjectState, time: Instant, operations: readonly Operation[]): Change {
+function makeChange(
+  intent: Intent,
+  state: ProjectState,
+  time: Instant,
+  operations: readonly Operation[],
+): Change {
   const unsealed: Omit<Change, 'hash'> = {
     format: 1,
     project: intent.project,

@@ -1,0 +1,103 @@
+import { timingSafeEqual } from 'node:crypto';
+import { FlagError } from '../core/errors.ts';
+import type { AccessKey } from '../core/model.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Catalog } from './catalog.ts';
+import { hashSecret, parseToken } from './key-token.ts';
+import { type Principal, SYSTEM } from './principal.ts';
+
+interface KnownKey {
+  readonly project: string;
+  readonly key: AccessKey;
+}
+
+/** Knows every key of every project, and says who presents which. */
+export class Access implements Disposable {
+  readonly #byId = new Map<string, KnownKey>();
+  readonly #clock: Clock;
+  readonly #pepper: string;
+  readonly #subscription: Disposable;
+
+  constructor(catalog: Catalog, clock: Clock, pepper: string) {
+    this.#clock = clock;
+    this.#pepper = pepper;
+    for (const state of catalog.everyState())
+      for (const { state: key } of state.keys.values()) this.#byId.set(key.id, { project: state.key, key });
+    this.#subscription = catalog.subscribe(({ project, before, after }) => {
+      if (before.keys === after.keys) return;
+      for (const id of before.keys.keys()) if (!after.keys.has(id)) this.#byId.delete(id);
+      for (const { state: key } of after.keys.values()) this.#byId.set(key.id, { project, key });
+    });
+  }
+
+  /**
+   * The principal behind a token. Rejects with `unauthenticated`, always in the same words, for a token that is
+   * malformed, unknown, wrong, revoked or expired.
+   */
+  authenticate(token: string): Principal {
+    const parsed = parseToken(token);
+    const known = parsed === undefined ? undefined : this.#byId.get(parsed.id);
+    if (parsed === undefined || known === undefined || known.key.kind !== parsed.kind)
+      throw unauthenticated();
+    const presented = Buffer.from(hashSecret(this.#pepper, parsed.secret), 'hex');
+    const stored = Buffer.from(known.key.secretHash, 'hex');
+    if (presented.length !== stored.length || !timingSafeEqual(presented, stored)) throw unauthenticated();
+    const principal = principalOf(known);
+    this.check(principal);
+    return principal;
+  }
+
+  /** Rejects with `unauthenticated` once the key behind a principal is revoked, expired or gone. */
+  check(principal: Principal): void {
+    if (!this.isValid(principal)) throw unauthenticated();
+  }
+
+  isValid(principal: Principal): boolean {
+    const key = this.#byId.get(principal.keyId)?.key;
+    return key !== undefined && key.revokedAt === undefined && this.#clock.now() < expiryOf(key);
+  }
+
+  /** Whether any web key may be used from this origin: what a browser's preflight, which carries no key, is told. */
+  allowsOrigin(origin: string): boolean {
+    for (const { key } of this.#byId.values())
+      if (key.kind === 'web' && key.revokedAt === undefined && originAllowed(key.allowedOrigins, origin))
+        return true;
+    return false;
+  }
+
+  [Symbol.dispose](): void {
+    this.#subscription[Symbol.dispose]();
+  }
+}
+
+/** Whether an origin is on a web key's list. `null`, which sandboxed pages send, never is. */
+export function originAllowed(allowed: readonly string[], origin: string): boolean {
+  return origin !== 'null' && (allowed.includes('*') || allowed.includes(origin));
+}
+
+function principalOf({ project, key }: KnownKey): Principal {
+  return {
+    keyId: key.id,
+    kind: key.kind,
+    project,
+    environment: key.environment,
+    scopes: key.scopes,
+    allowedOrigins: key.allowedOrigins,
+    expiresAt: expiryOf(key),
+  };
+}
+
+function expiryOf(key: AccessKey): number {
+  return key.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(key.expiresAt);
+}
+
+function unauthenticated(): FlagError {
+  return new FlagError('unauthenticated', 'a valid key is needed: authorization: Bearer vx_…', {
+    reason: 'KEY_INVALID',
+  });
+}
+
+/** Whether a principal's key reaches into a project. */
+export function reaches(principal: Principal, project: string): boolean {
+  return principal.project === SYSTEM || principal.project === project;
+}

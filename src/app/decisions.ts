@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import type { CompiledFlag } from '../core/compile-flag.ts';
+import type { Context } from '../core/context.ts';
+import { FlagError } from '../core/errors.ts';
+import { Evaluation } from '../core/evaluation.ts';
+import type { FlagType } from '../core/model.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { valueless } from '../core/outcomes.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+
+/** What a caller may and wants to see. */
+export interface Selection {
+  /** Web keys: flags that are not client-visible do not exist for them. */
+  readonly clientVisibleOnly: boolean;
+  /** Absent: every flag. */
+  readonly flagKeys?: readonly string[];
+}
+
+/** The answer for one flag; for whoever may not see it, exactly what an unknown flag answers. */
+export function decide(
+  snapshot: Snapshot,
+  key: string,
+  context: Context,
+  nowMs: number,
+  clientVisibleOnly: boolean,
+): Outcome {
+  const outcome = new Evaluation(snapshot, context, nowMs).flag(key);
+  return clientVisibleOnly && !outcome.clientVisible ? notFound(key) : outcome;
+}
+
+/** The answer of a flag that does not exist. */
+export function notFound(flag: string): Outcome {
+  return valueless(flag, 'FLAG_NOT_FOUND', '', 0);
+}
+
+/** The answer to a caller who expects another type than the flag has. */
+export function typeMismatch({ flag, type, flagVersion }: Outcome): Outcome {
+  return valueless(flag, 'TYPE_MISMATCH', `is of type ${type}`, flagVersion);
+}
+
+/** Whether an outcome has a value of another type than expected. No expectation is met by everything. */
+export function mismatches(outcome: Outcome, expected: FlagType | undefined): boolean {
+  return expected !== undefined && outcome.type !== undefined && outcome.type !== expected;
+}
+
+/** Every selected decision for one context, and until when they hold if nothing is changed. */
+export interface Decisions {
+  /** By flag key, in code point order. */
+  readonly outcomes: readonly Outcome[];
+  readonly changesAt: number;
+}
+
+/** A selection that names flags leaves out those that do not exist or may not be seen. */
+export function decideAll(
+  snapshot: Snapshot,
+  context: Context,
+  nowMs: number,
+  selection: Selection,
+): Decisions {
+  const evaluation = new Evaluation(snapshot, context, nowMs);
+  const outcomes: Outcome[] = [];
+  for (const flag of selection.flagKeys === undefined
+    ? snapshot.sortedFlags()
+    : named(snapshot, selection.flagKeys))
+    if (flag.clientVisible || !selection.clientVisibleOnly) outcomes.push(evaluation.answer(flag));
+  return { outcomes, changesAt: evaluation.changesAt };
+}
+
+function named(snapshot: Snapshot, keys: readonly string[]): CompiledFlag[] {
+  return [...new Set(keys)].sort().flatMap((key) => snapshot.flags.get(key) ?? []);
+}
+
+/** Names a set of decisions by what they say, whatever revision they were made at. */
+export function etagOfDecisions(outcomes: readonly Outcome[]): string {
+  const hash = createHash('sha256');
+  for (const { flag, flagVersion, variation, reason, ruleId, detail } of outcomes)
+    hash.update(`${flag}\n${flagVersion}\n${variation}\n${reason}\n${ruleId}\n${detail.length}:${detail}\n`);
+  return `"${hash.digest('base64url').slice(0, 27)}"`;
+}
+
+/** The limits on a context that a stranger sends. Rejects with `invalid` or `exhausted`, naming the path. */
+export function checkContext(context: Context, limits: ContextLimits): Context {
+  if (context.targetingKey.length > limits.targetingKeyLength)
+    throw new FlagError(
+      'exhausted',
+      `context.targeting_key: longer than ${limits.targetingKeyLength} characters`,
+      {
+        reason: 'CONTEXT_TOO_LARGE',
+      },
+    );
+  if (Object.keys(context.attributes).length > limits.attributes)
+    throw new FlagError('exhausted', `context.attributes: more than ${limits.attributes}`, {
+      reason: 'CONTEXT_TOO_LARGE',
+    });
+  return context;
+}
+
+export interface ContextLimits {
+  readonly attributes: number;
+  /** Characters. */
+  readonly targetingKeyLength: number;
+}
+
+export const DEFAULT_CONTEXT_LIMITS: ContextLimits = { attributes: 1_000, targetingKeyLength: 4_096 };

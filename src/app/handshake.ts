@@ -1,0 +1,80 @@
+import type { Context } from '../core/context.ts';
+import { FlagError } from '../core/errors.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Catalog } from './catalog.ts';
+import { decideAll, etagOfDecisions } from './decisions.ts';
+import { type Place, snapshotSince } from './environment-access.ts';
+import type { Principal } from './principal.ts';
+import { tokenFor } from './watch.ts';
+
+export const PROTOCOL_VERSION = 1;
+
+/** What this service can do beyond the first version of the protocol, for clients that ask before they try. */
+export const CAPABILITIES: readonly string[] = [
+  'evaluate-stream',
+  'explain',
+  'min-revision',
+  'watch-decisions',
+  'watch-definitions',
+  'watch-resume',
+];
+
+export interface HandshakeRequest {
+  readonly principal: Principal;
+  readonly place: Place;
+  readonly protocolVersion: number;
+  readonly context: Context;
+  readonly flagKeys: readonly string[] | undefined;
+  readonly etag: string;
+  readonly minRevision: number;
+}
+
+export interface Handshake {
+  readonly revision: number;
+  readonly etag: string;
+  readonly notModified: boolean;
+  readonly stalenessMs: number;
+  /** Empty if not modified. */
+  readonly outcomes: readonly Outcome[];
+  readonly resumeToken: string;
+}
+
+/** Everything that a client needs at its start. Rejects with `failed_precondition` for another protocol version. */
+export async function handshake(
+  parts: { readonly catalog: Catalog; readonly clock: Clock },
+  request: HandshakeRequest,
+): Promise<Handshake> {
+  if (request.protocolVersion !== PROTOCOL_VERSION)
+    throw new FlagError(
+      'failed_precondition',
+      `protocol version ${request.protocolVersion} is not spoken here`,
+      {
+        reason: 'PROTOCOL_VERSION_UNSUPPORTED',
+        metadata: { min: String(PROTOCOL_VERSION), max: String(PROTOCOL_VERSION) },
+      },
+    );
+  const { principal, place, context, flagKeys } = request;
+  const snapshot = await snapshotSince(parts.catalog, place, request.minRevision);
+  const { hash } = parts.catalog.state(place.project);
+  const seenAt = parts.clock.now();
+  const clientVisibleOnly = principal.kind === 'web';
+  const { outcomes } = decideAll(snapshot, context, seenAt, {
+    clientVisibleOnly,
+    ...(flagKeys !== undefined && { flagKeys }),
+  });
+  const etag = etagOfDecisions(outcomes);
+  const notModified = request.etag === etag;
+  return {
+    revision: snapshot.revision,
+    etag,
+    notModified,
+    stalenessMs: parts.catalog.stalenessMs(),
+    outcomes: notModified ? [] : outcomes,
+    resumeToken: tokenFor(
+      parts.catalog,
+      { principal, place, view: { kind: 'decisions', context }, flagKeys },
+      { revision: snapshot.revision, hash, seenAt },
+    ),
+  };
+}

@@ -1,0 +1,146 @@
+import { FlagError } from '../core/errors.ts';
+import type { ScheduledChange } from '../core/model.ts';
+import { applyScheduledAction } from '../core/scheduled-action.ts';
+import type { Clock } from '../ports/clock.ts';
+import { Alarm } from './alarm.ts';
+import type { Catalog } from './catalog.ts';
+import { type ProjectState, settingsOf } from './project-state.ts';
+import type { Plan, Writer } from './writer.ts';
+
+const RETRY_MS = 5_000;
+
+interface Due {
+  readonly project: string;
+  readonly environment: string;
+  readonly flag: string;
+  readonly change: ScheduledChange;
+}
+
+/**
+ * Makes scheduled changes happen, each once, as revisions of their own: the idempotency key names the scheduled
+ * change, so that of several replicas that try one succeeds.
+ */
+export class Schedules implements Disposable {
+  readonly #catalog: Catalog;
+  readonly #writer: Writer;
+  readonly #clock: Clock;
+  readonly #alarm: Alarm;
+  readonly #report: (problem: string, details: Readonly<Record<string, unknown>>) => void;
+  readonly #subscription: Disposable;
+  /** The next ring of each project. */
+  readonly #rings = new Map<string, Disposable>();
+
+  constructor(parts: {
+    catalog: Catalog;
+    writer: Writer;
+    clock: Clock;
+    report: (problem: string, details: Readonly<Record<string, unknown>>) => void;
+  }) {
+    this.#catalog = parts.catalog;
+    this.#writer = parts.writer;
+    this.#clock = parts.clock;
+    this.#report = parts.report;
+    this.#alarm = new Alarm(parts.clock);
+    this.#subscription = this.#catalog.subscribe(({ before, after }) => {
+      if (before.settings !== after.settings || before.project !== after.project) this.#arm(after);
+    });
+    for (const state of this.#catalog.projects()) this.#arm(state);
+  }
+
+  [Symbol.dispose](): void {
+    this.#subscription[Symbol.dispose]();
+    this.#alarm[Symbol.dispose]();
+  }
+
+  #arm(state: ProjectState, notBeforeMs = 0): void {
+    this.#rings.get(state.key)?.[Symbol.dispose]();
+    this.#rings.delete(state.key);
+    const next = pendingOf(state).reduce(
+      (earliest, due) => Math.min(earliest, Date.parse(due.change.at)),
+      Infinity,
+    );
+    if (next === Infinity) return;
+    this.#rings.set(
+      state.key,
+      this.#alarm.at(Math.max(next, notBeforeMs), () => void this.#ring(state.key)),
+    );
+  }
+
+  async #ring(project: string): Promise<void> {
+    try {
+      const now = this.#clock.now();
+      const due = pendingOf(this.#catalog.state(project)).filter(
+        ({ change }) => Date.parse(change.at) <= now,
+      );
+      for (const one of due.sort((a, b) => Date.parse(a.change.at) - Date.parse(b.change.at)))
+        await this.#fire(one);
+      this.#arm(this.#catalog.state(project));
+    } catch (error) {
+      this.#report('a scheduled change could not be made', { project, error });
+      const state = this.#catalog.everyState().find(({ key }) => key === project);
+      if (state !== undefined) this.#arm(state, this.#clock.now() + RETRY_MS);
+    }
+  }
+
+  async #fire(due: Due): Promise<void> {
+    const { project, environment, flag, change } = due;
+    const intent = {
+      project,
+      action: `flag.scheduled.${change.action.kind}`,
+      actor: 'schedule',
+      reason: `scheduled by ${change.by} for ${change.at}`,
+      idempotencyKey: `schedule:${environment}:${flag}:${change.id}:${change.at}`,
+      requestDigest: '',
+      validateOnly: false,
+    };
+    try {
+      await this.#writer.commit(intent, fire(due));
+    } catch (error) {
+      if (!(error instanceof FlagError) || error.kind === 'unavailable' || error.kind === 'conflict')
+        throw error;
+      this.#report('a scheduled change is not possible any more and was dropped', { ...due, error });
+      await this.#writer.commit(
+        {
+          ...intent,
+          action: 'flag.scheduled.drop',
+          reason: error.message,
+          idempotencyKey: `${intent.idempotencyKey}:drop`,
+        },
+        drop(due),
+      );
+    }
+  }
+}
+
+/** What is still to happen in a project's live environments. */
+export function pendingOf(state: ProjectState): Due[] {
+  if (state.project === undefined || state.project.state.archived) return [];
+  return [...state.settings].flatMap(([environment, table]) =>
+    [...table.values()].flatMap(({ state: settings }) =>
+      settings.scheduledChanges.map((change) => ({
+        project: state.key,
+        environment,
+        flag: settings.flag,
+        change,
+      })),
+    ),
+  );
+}
+
+function fire({ environment, flag, change }: Due): Plan {
+  return (state, now) => {
+    const { state: settings } = settingsOf(state, environment, flag);
+    if (!settings.scheduledChanges.some(({ id }) => id === change.id)) return { operations: [] };
+    const next = { ...applyScheduledAction(settings, change, now), updatedAt: now };
+    return { operations: [{ op: 'put', object: { kind: 'settings', environment, state: next } }] };
+  };
+}
+
+function drop({ environment, flag, change }: Due): Plan {
+  return (state, now) => {
+    const { state: settings } = settingsOf(state, environment, flag);
+    const scheduledChanges = settings.scheduledChanges.filter(({ id }) => id !== change.id);
+    const next = { ...settings, scheduledChanges, updatedAt: now };
+    return { operations: [{ op: 'put', object: { kind: 'settings', environment, state: next } }] };
+  };
+}

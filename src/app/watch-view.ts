@@ -1,0 +1,37 @@
+import type { Snapshot } from '../core/snapshot.ts';
+import type { Touched } from './touched.ts';
+import type { Content } from './watch-events.ts';
+
+/**
+ * What one watcher sees of an environment, and what it has seen so far. It holds no queue: however many changes
+ * pass between two steps, a step says what is different now.
+ */
+export interface View {
+  /** Everything, in parts of a modest size; from then on the view is at this snapshot and moment. */
+  full(
+    snapshot: Snapshot,
+    nowMs: number,
+  ): { readonly parts: readonly Content[]; readonly lines: readonly string[] };
+
+  /**
+   * Takes up a watch that has seen a revision and moment before. `touched` is what changed from that revision to this
+   * snapshot. False: this view cannot tell what has to be sent, and needs to start in full.
+   */
+  resume(snapshot: Snapshot, seenAtMs: number, touched: Touched): boolean;
+
+  /** What is different at this snapshot and moment; `touched` is what changed since the last step. */
+  step(snapshot: Snapshot, nowMs: number, touched: Touched): Content;
+
+  /** When the next step is due although nothing changes (epoch milliseconds); Infinity for never. */
+  readonly changesAt: number;
+}
+
+const PART = 200;
+
+/** Cuts a long list into parts, so that no message grows beyond reason. Never empty. */
+export function inParts<T>(items: readonly T[], toContent: (part: readonly T[]) => Content): Content[] {
+  const parts: Content[] = [];
+  for (let start = 0; start === 0 || start < items.length; start += PART)
+    parts.push(toContent(items.slice(start, start + PART)));
+  return parts;
+}

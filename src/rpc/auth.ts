@@ -1,0 +1,139 @@
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
+import type { Interceptor } from '@connectrpc/connect';
+import { EvaluationService } from '../../gen/vexil/v1/evaluation_pb.ts';
+import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
+import { HistoryService } from '../../gen/vexil/v1/history_service_pb.ts';
+import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
+import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
+import { ReleaseService } from '../../gen/vexil/v1/release_service_pb.ts';
+import { SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
+import { type Access, originAllowed, reaches } from '../app/access.ts';
+import { type Principal, SYSTEM } from '../app/principal.ts';
+import { FlagError } from '../core/errors.ts';
+import type { Scope } from '../core/model.ts';
+import { principalKey } from './principal-key.ts';
+
+/** What a key must be to call a method. */
+type Demand =
+  /** Anybody may: health and reflection tell nothing about flags. */
+  | { readonly kind: 'open' }
+  /** Any key; which environment, and what of it, is decided where the call is answered. */
+  | { readonly kind: 'evaluation' }
+  /** An admin key with this scope that reaches the project which the request names. */
+  | { readonly kind: 'management'; readonly scope: Scope };
+
+const MANAGEMENT: readonly DescService[] = [
+  FlagService,
+  HistoryService,
+  KeyService,
+  ProjectService,
+  ReleaseService,
+  SegmentService,
+];
+
+/** The one table of who may call what. A method that it does not know is management, and needs everything it can. */
+function demandOf(service: DescService, method: DescMethod): Demand {
+  if (service.typeName === EvaluationService.typeName) return { kind: 'evaluation' };
+  if (!MANAGEMENT.some(({ typeName }) => typeName === service.typeName)) return { kind: 'open' };
+  if (method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS)
+    return { kind: 'management', scope: 'read' };
+  if (service.typeName === KeyService.typeName) return { kind: 'management', scope: 'keys' };
+  if (method === FlagService.method.haltFlag || method === FlagService.method.resumeFlag)
+    return { kind: 'management', scope: 'halt' };
+  return { kind: 'management', scope: 'write' };
+}
+
+/**
+ * Finds out who calls, refuses what their key does not allow, and leaves the principal for the services. Throws
+ * FlagErrors, so it belongs inside the error interceptor. `refused` hears of every refusal.
+ */
+export function authInterceptor(access: Access, refused: (refusal: Refusal) => void): Interceptor {
+  return (next) => async (request) => {
+    const demand = demandOf(request.service, request.method);
+    if (demand.kind === 'open') return next(request);
+    try {
+      const principal = access.authenticate(tokenIn(request.header));
+      checkOrigin(principal, request.header.get('origin'));
+      if (demand.kind === 'management') checkManagement(principal, demand.scope, request);
+      request.contextValues.set(principalKey, principal);
+    } catch (error) {
+      if (error instanceof FlagError)
+        refused({ method: `${request.service.typeName}/${request.method.name}`, why: error.message });
+      throw error;
+    }
+    return next(request);
+  };
+}
+
+export interface Refusal {
+  readonly method: string;
+  readonly why: string;
+}
+
+const BEARER = /^Bearer +([\x21-\x2b\x2d-\x7e]+)$/i;
+
+/** The token in `authorization: Bearer …` or `x-api-key: …`; empty if there is none, or more than one. */
+function tokenIn(header: Headers): string {
+  const authorization = header.get('authorization');
+  const apiKey = header.get('x-api-key');
+  if (authorization !== null && apiKey !== null) return '';
+  return authorization === null ? (apiKey ?? '') : (BEARER.exec(authorization)?.[1] ?? '');
+}
+
+/** A browser says where a page is from. Secret keys have no business there. */
+function checkOrigin(principal: Principal, origin: string | null): void {
+  if (origin === null) return;
+  if (principal.kind !== 'web')
+    throw new FlagError(
+      'forbidden',
+      `a ${principal.kind} key must not be used from a browser; make a web key`,
+      {
+        reason: 'SECRET_KEY_IN_BROWSER',
+      },
+    );
+  if (!originAllowed(principal.allowedOrigins, origin))
+    throw new FlagError('forbidden', 'this key may not be used from this origin', {
+      reason: 'ORIGIN_NOT_ALLOWED',
+    });
+}
+
+function checkManagement(
+  principal: Principal,
+  scope: Scope,
+  request: { readonly method: DescMethod; readonly message: unknown },
+): void {
+  if (principal.kind !== 'admin' || !principal.scopes.includes(scope))
+    throw new FlagError('forbidden', `this needs an admin key with the scope ${scope}`, {
+      reason: 'SCOPE_MISSING',
+      metadata: { scope },
+    });
+  const project = projectNamedIn(request.message);
+  if (project !== undefined && !reaches(principal, project))
+    throw new FlagError('forbidden', 'this key does not reach that project', {
+      reason: 'KEY_OF_ANOTHER_PROJECT',
+    });
+}
+
+const PROJECT = /^projects\/([^/]*)/;
+
+/**
+ * The project that a management request is about: in its `parent`, its `name` or the `name` of the resource in it. What
+ * names none is about the instance, but for a list of projects, which shows a key only those that it reaches.
+ */
+function projectNamedIn(message: unknown): string | undefined {
+  if (!isRecord(message)) return SYSTEM;
+  if (message.$typeName === 'vexil.v1.ListProjectsRequest') return undefined;
+  const name = [message, ...Object.values(message).filter(isMessage)]
+    .flatMap((record) => [record.parent, record.name])
+    .find((value) => typeof value === 'string' && value !== '');
+  return typeof name === 'string' ? (PROJECT.exec(name)?.[1] ?? SYSTEM) : SYSTEM;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isMessage(value: unknown): value is Message & Readonly<Record<string, unknown>> {
+  return isRecord(value) && typeof value.$typeName === 'string';
+}

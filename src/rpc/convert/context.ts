@@ -1,0 +1,10 @@
+import type { Context as ContextMessage } from '../../../gen/vexil/v1/evaluation_pb.ts';
+import { type ContextLimits, checkContext } from '../../app/decisions.ts';
+import { type Context, EMPTY_CONTEXT } from '../../core/context.ts';
+
+/** Whom a call is about. Throws `exhausted` for a context beyond the limits. */
+export function contextFrom(message: ContextMessage | undefined, limits: ContextLimits): Context {
+  if (message === undefined) return EMPTY_CONTEXT;
+  const { targetingKey, attributes = EMPTY_CONTEXT.attributes } = message;
+  return checkContext({ targetingKey, attributes }, limits);
+}

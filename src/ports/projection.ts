@@ -8,7 +8,8 @@ export interface Projection extends AsyncDisposable {
   /**
    * Brings the projection from `from` to `to` by these operations, all at once or not at all.
    *
-   * - Must change nothing unless it stands at exactly `from`, and must say whether it did.
+   * - Must change nothing unless it stands at exactly `from`, and must say whether it did. Without a state it stands
+   *   at revision 0 with an empty hash.
    * - After a crash it must stand at a revision that was saved, with the objects of that revision.
    */
   apply(project: string, from: Position, to: Position, operations: readonly Operation[]): Promise<boolean>;

@@ -1,9 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { openSqliteChangeLog } from '../../src/adapters/sqlite/sqlite-change-log.ts';
+import { openSqliteProjection, PROJECTION_SCHEMA } from '../../src/adapters/sqlite/sqlite-projection.ts';
 import type { ChangeLog } from '../../src/ports/change-log.ts';
 import type { Store } from './contract.ts';
+import type { ProjectionStore } from './projection.ts';
 
 /** A directory that is gone once disposed. */
 export async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
@@ -16,6 +19,23 @@ export async function createSqliteLogStore(): Promise<Store<ChangeLog>> {
   const directory = await temporaryDirectory();
   return {
     open: () => openSqliteChangeLog(directory.path),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+}
+
+/** A projection in a SQLite file of its own. */
+export async function createSqliteProjectionStore(): Promise<ProjectionStore> {
+  const directory = await temporaryDirectory();
+  return {
+    open: () => openSqliteProjection(directory.path),
+    async damage(project) {
+      using raw = new DatabaseSync(join(directory.path, PROJECTION_SCHEMA.file));
+      raw
+        .prepare(
+          'UPDATE objects SET version = version + 1 WHERE rowid = (SELECT MIN(rowid) FROM objects WHERE project = ?)',
+        )
+        .run(project);
+    },
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };
 }

@@ -88,6 +88,10 @@ export class Database implements Disposable {
     this.#busyPatienceMs = busyPatienceMs;
   }
 
+  get isOpen(): boolean {
+    return this.#raw.isOpen;
+  }
+
   prepare(sql: string): StatementSync {
     return this.#raw.prepare(sql);
   }

@@ -1,0 +1,153 @@
+import { type DescMethod, fromBinary } from '@bufbuild/protobuf';
+import { ConnectError } from '@connectrpc/connect';
+import { FlagError } from '../core/errors.ts';
+import { type Decompress, decompressorOf, messageTooLarge } from './decompress.ts';
+import { readEnvelopes, toEnvelope } from './envelopes.ts';
+import { toConnectError } from './errors.ts';
+import { checkJson } from './json-guard.ts';
+import type { WireFormat } from './wire-format.ts';
+
+// The library parses what it is given, takes a malformed message for its own fault, and reserves memory on a peer's
+// word. So each message is received, inflated and checked here first, and handed on plain. A refusal is thrown by the
+// body that the library reads, which makes it an error of the call's own protocol.
+
+export interface MessageLimits {
+  /** Of one message, inflated. */
+  maxMessageBytes(method: DescMethod): number;
+  readonly maxJsonDepth: number;
+  /** A call with a single request message must have sent it after this long. */
+  readonly receiveTimeoutMs: number;
+}
+
+export interface GuardedCall {
+  readonly method: DescMethod;
+  readonly format: WireFormat;
+  readonly header: Headers;
+  readonly limits: MessageLimits;
+}
+
+/**
+ * The body with every message checked. Takes the compression and the length out of `header`. `refused` is told of the
+ * error that the body ends with.
+ */
+export function guardBody(
+  call: GuardedCall,
+  body: AsyncIterable<Uint8Array>,
+  refused: (error: ConnectError) => void,
+): AsyncIterable<Uint8Array> {
+  const { method, format, header, limits } = call;
+  const encoding = header.get(format.encodingHeader) ?? 'identity';
+  const decompress = encoding === 'identity' ? undefined : decompressorOf(encoding);
+  // The library refuses an encoding that it does not know before it reads, and says which ones it does.
+  if (encoding !== 'identity' && decompress === undefined) return body;
+  header.delete(format.encodingHeader);
+  const announced = Number(header.get('content-length') ?? 0);
+  if (!format.enveloped) header.delete('content-length');
+  const single = method.methodKind === 'unary' || method.methodKind === 'server_streaming';
+  const timely = single ? withinTime(body, limits.receiveTimeoutMs) : body;
+  return asConnectErrors(
+    format.enveloped
+      ? plainEnvelopes(call, timely, decompress)
+      : plainMessage(call, timely, decompress, announced),
+    refused,
+  );
+}
+
+/** Throws a FlagError for a message that would not parse, or that parses to something that was not meant. */
+export function checkMessage({ method, format, limits }: GuardedCall, message: Uint8Array): void {
+  if (format.json) {
+    checkJson(message, limits.maxJsonDepth);
+    return;
+  }
+  try {
+    fromBinary(method.input, message, { readUnknownFields: false });
+  } catch (cause) {
+    throw new FlagError('invalid', `the message is not a ${method.input.typeName}`, {
+      reason: 'MESSAGE_MALFORMED',
+      cause,
+    });
+  }
+}
+
+async function* plainEnvelopes(
+  call: GuardedCall,
+  body: AsyncIterable<Uint8Array>,
+  decompress: Decompress | undefined,
+): AsyncGenerator<Uint8Array> {
+  const maxBytes = call.limits.maxMessageBytes(call.method);
+  for await (const { compressed, message } of readEnvelopes(body, maxBytes)) {
+    if (compressed && decompress === undefined)
+      throw new FlagError('invalid', 'a message is compressed, but no encoding is named', {
+        reason: 'COMPRESSION_MALFORMED',
+      });
+    const plain = compressed && decompress !== undefined ? await decompress(message, maxBytes) : message;
+    checkMessage(call, plain);
+    yield toEnvelope(plain);
+  }
+}
+
+async function* plainMessage(
+  call: GuardedCall,
+  body: AsyncIterable<Uint8Array>,
+  decompress: Decompress | undefined,
+  announcedBytes: number,
+): AsyncGenerator<Uint8Array> {
+  const maxBytes = call.limits.maxMessageBytes(call.method);
+  if (announcedBytes > maxBytes) throw messageTooLarge(maxBytes);
+  const received = await readAll(body, maxBytes);
+  const plain = decompress === undefined ? received : await decompress(received, maxBytes);
+  checkMessage(call, plain);
+  yield plain;
+}
+
+async function readAll(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
+  let held = new Uint8Array(0);
+  let length = 0;
+  for await (const chunk of body) {
+    if (length + chunk.length > maxBytes) throw messageTooLarge(maxBytes);
+    if (length + chunk.length > held.length) {
+      const larger = new Uint8Array(Math.max(held.length * 2, length + chunk.length));
+      larger.set(held.subarray(0, length));
+      held = larger;
+    }
+    held.set(chunk, length);
+    length += chunk.length;
+  }
+  return held.subarray(0, length);
+}
+
+async function* withinTime(body: AsyncIterable<Uint8Array>, timeoutMs: number): AsyncGenerator<Uint8Array> {
+  const chunks = body[Symbol.asyncIterator]();
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  late.catch(() => undefined);
+  const error = new FlagError('deadline', 'the request took too long to arrive', {
+    reason: 'REQUEST_TOO_SLOW',
+  });
+  const timer = setTimeout(() => reject(error), timeoutMs);
+  try {
+    for (;;) {
+      const chunk = await Promise.race([chunks.next(), late]);
+      if (chunk.done === true) return;
+      yield chunk.value;
+    }
+  } finally {
+    clearTimeout(timer);
+    chunks.return?.()?.catch(() => undefined);
+  }
+}
+
+async function* asConnectErrors(
+  body: AsyncIterable<Uint8Array>,
+  refused: (error: ConnectError) => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (cause) {
+    const foreseen = cause instanceof FlagError || cause instanceof ConnectError;
+    const error = toConnectError(
+      foreseen ? cause : new FlagError('cancelled', 'the request was broken off', { cause }),
+    );
+    refused(error);
+    throw error;
+  }
+}

@@ -1,5 +1,5 @@
 import { FlagError } from '../../core/errors.ts';
-import type { AccessKey, Environment, Project, Release, Segment } from '../../core/model.ts';
+import type { AccessKey, Environment, Flag, Project, Release, Segment } from '../../core/model.ts';
 import { SYSTEM } from '../principal.ts';
 import type { ProjectState, Stored } from '../project-state.ts';
 
@@ -12,6 +12,11 @@ export function existingProject(state: ProjectState): Stored<Project> {
 export function existingEnvironment(state: ProjectState, key: string): Stored<Environment> {
   existingProject(state);
   return state.environments.get(key) ?? missing('environment', `projects/${state.key}/environments/${key}`);
+}
+
+export function existingFlag(state: ProjectState, key: string): Stored<Flag> {
+  existingProject(state);
+  return state.flags.get(key) ?? missing('flag', `projects/${state.key}/flags/${key}`);
 }
 
 export function existingSegment(state: ProjectState, key: string): Stored<Segment> {

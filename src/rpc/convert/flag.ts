@@ -5,6 +5,7 @@ import {
   type Variation as VariationMessage,
   VariationSchema,
 } from '../../../gen/vexil/v1/definitions_pb.ts';
+import type { FlagContent } from '../../app/manage/flags.ts';
 import type { Stored } from '../../app/project-state.ts';
 import type { Flag, Variation } from '../../core/model.ts';
 import { etagOf } from '../etag.ts';
@@ -13,9 +14,6 @@ import { timestampOf } from '../timestamp.ts';
 import { flagStatuses, flagTypes } from './enums.ts';
 import { readJson, readJsonObject, structObject, valueMessage } from './json.ts';
 import { type Mistakes, readEnum, readInstant, reading, readRequiredInstant, under } from './reading.ts';
-
-/** What the people who make a flag say about it. */
-export type FlagContent = Omit<Flag, 'key' | 'createdAt' | 'updatedAt'>;
 
 export function flagMessage(project: string, { state: flag, version }: Stored<Flag>): FlagMessage {
   return create(FlagSchema, {

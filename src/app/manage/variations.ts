@@ -1,0 +1,45 @@
+import { FlagError } from '../../core/errors.ts';
+import type { Flag, Variation } from '../../core/model.ts';
+import { referrersOfVariation } from '../references.ts';
+import type { Plan } from '../writer.ts';
+import { changeLiveFlag } from './flags.ts';
+import { inWords } from './in-words.ts';
+
+export function createVariation(flagKey: string, variation: Variation, expectedVersion?: number): Plan {
+  return changeLiveFlag(flagKey, expectedVersion, (flag) => {
+    if (flag.variations.some(({ key }) => key === variation.key))
+      throw new FlagError('already_exists', `flag ${flagKey} has a variation ${variation.key} already`, {
+        reason: 'VARIATION_EXISTS',
+      });
+    return { ...flag, variations: [...flag.variations, variation] };
+  });
+}
+
+/** Replaces the variation of that key, in its place. */
+export function updateVariation(flagKey: string, variation: Variation, expectedVersion?: number): Plan {
+  return changeLiveFlag(flagKey, expectedVersion, (flag) => {
+    expectVariation(flag, variation.key);
+    const variations = flag.variations.map((each) => (each.key === variation.key ? variation : each));
+    return { ...flag, variations };
+  });
+}
+
+/** Refused while anything serves the variation or asks for it. */
+export function deleteVariation(flagKey: string, variation: string, expectedVersion?: number): Plan {
+  return changeLiveFlag(flagKey, expectedVersion, (flag, _stored, state) => {
+    expectVariation(flag, variation);
+    const referrers = referrersOfVariation(state, flagKey, variation);
+    if (referrers.length > 0)
+      throw new FlagError('failed_precondition', `variation ${variation} is used by ${inWords(referrers)}`, {
+        reason: 'VARIATION_IN_USE',
+      });
+    return { ...flag, variations: flag.variations.filter(({ key }) => key !== variation) };
+  });
+}
+
+function expectVariation(flag: Flag, variation: string): void {
+  if (!flag.variations.some(({ key }) => key === variation))
+    throw new FlagError('not_found', `flag ${flag.key} has no variation ${variation}`, {
+      reason: 'VARIATION_NOT_FOUND',
+    });
+}

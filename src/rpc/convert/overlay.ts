@@ -1,7 +1,7 @@
 import { clone, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
 import { reflect } from '@bufbuild/protobuf/reflect';
 
-/** A copy of `stored` with the fields of these paths (in snake_case) as they are in `sent`, set or not. */
+/** A copy of `stored` with the fields of these paths (in snake_case) as they are in `sent`, set or not, and its unknown ones. */
 export function overlay<Desc extends DescMessage>(
   schema: Desc,
   stored: MessageShape<Desc>,
@@ -16,5 +16,6 @@ export function overlay<Desc extends DescMessage>(
     if (source.isSet(field)) target.set(field, source.get(field));
     else target.clear(field);
   }
+  target.setUnknown(source.getUnknown() ?? []);
   return result;
 }

@@ -28,8 +28,13 @@ export function reading<Desc extends DescMessage, T>(
   const mistakes: Mistakes = [];
   noteUnknownFields(reflect(schema, message), path, mistakes);
   const result = read(message, path, mistakes);
-  if (mistakes.length > 0) throw invalid(mistakes.slice(0, MISTAKES_TOLD));
+  throwAny(mistakes);
   return result;
+}
+
+/** Throws `invalid` with the mistakes, if there are any. */
+export function throwAny(mistakes: Mistakes): void {
+  if (mistakes.length > 0) throw invalid(mistakes.slice(0, MISTAKES_TOLD));
 }
 
 /** The message, if it was sent at all; throws `invalid` if not. */

@@ -1,0 +1,69 @@
+import type { AccessKey } from '../core/model.ts';
+import type { Catalog } from './catalog.ts';
+import { hashSecret, parseToken } from './key-token.ts';
+import { createProject } from './manage/projects.ts';
+import { SYSTEM } from './principal.ts';
+import type { Intent, Writer } from './writer.ts';
+
+export interface BootstrapParts {
+  readonly catalog: Catalog;
+  readonly writer: Writer;
+  readonly pepper: string;
+  /** The token that the first admin key is to have; asked for only if one is needed, and kept by whoever gives it. */
+  readonly adminToken: () => string;
+}
+
+const FIRST_PROJECT = 'default';
+const FIRST_ENVIRONMENTS = ['production', 'staging'];
+
+/**
+ * On the very first start: an admin key to the whole instance, and a project to begin with. Later on, and on every
+ * other replica, nothing. Resolves to whether the key was made.
+ */
+export async function bootstrap(parts: BootstrapParts): Promise<boolean> {
+  const { catalog, writer } = parts;
+  const isFirst = (await catalog.catchUp(SYSTEM)).revision === 0;
+  if (isFirst) await writer.commit(intent(SYSTEM, 'key.bootstrap'), firstKey(parts));
+  if ((await catalog.catchUp(FIRST_PROJECT)).revision === 0 && catalog.projects().length === 0) {
+    const project = {
+      key: FIRST_PROJECT,
+      name: 'Default',
+      description: '',
+      environments: FIRST_ENVIRONMENTS,
+    };
+    await writer.commit(intent(FIRST_PROJECT, 'project.create'), createProject(project));
+  }
+  return isFirst;
+}
+
+function firstKey({ pepper, adminToken }: BootstrapParts): Parameters<Writer['commit']>[1] {
+  const token = parseToken(adminToken());
+  if (token === undefined || token.kind !== 'admin') throw new Error('not the token of an admin key');
+  return (state, now) => {
+    if (state.revision > 0) return { operations: [] };
+    const key: AccessKey = {
+      id: token.id,
+      kind: 'admin',
+      name: 'first admin key',
+      scopes: ['read', 'write', 'halt', 'keys'],
+      allowedOrigins: [],
+      secretHash: hashSecret(pepper, token.secret),
+      createdAt: now,
+    };
+    return { operations: [{ op: 'put', object: { kind: 'key', state: key } }] };
+  };
+}
+
+/** Of several replicas that start at once, one gets to do it: the idempotency key is the same on all. */
+function intent(project: string, action: string): Intent {
+  const idempotencyKey = `bootstrap:${action}`;
+  return {
+    project,
+    action,
+    actor: 'bootstrap',
+    reason: 'first start',
+    idempotencyKey,
+    requestDigest: '',
+    validateOnly: false,
+  };
+}

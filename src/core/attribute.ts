@@ -1,11 +1,37 @@
 import type { Json, JsonObject } from './model.ts';
 import type { Closure } from './probe.ts';
 
+/** Flags ask for the same few attributes: shared readers stay in the processor's cache. */
+const readers = new Map<string, Closure<Json | undefined>>();
+const MAX_READERS = 1_000;
+
 /**
  * Reads an attribute: the literal name first, then as a dotted path into nested objects. `targeting_key` and
  * `targetingKey` name the targeting key unless an attribute has that name. Null and missing are undefined.
  */
 export function attributeReader(name: string): Closure<Json | undefined> {
+  const known = readers.get(name);
+  if (known !== undefined) return known;
+  const reader = makeReader(name);
+  if (readers.size < MAX_READERS) readers.set(name, reader);
+  return reader;
+}
+
+/**
+ * Reads what buckets are computed from: a string as it is, a number or boolean as its JSON text. Empty when there
+ * is nothing to compute one from.
+ */
+export function bucketingReader(bucketBy: string | undefined): Closure<string> {
+  if (bucketBy === undefined || bucketBy === '') return readTargetingKey;
+  const read = attributeReader(bucketBy);
+  return (evaluation) => {
+    const value = read(evaluation);
+    if (typeof value === 'string') return value;
+    return typeof value === 'boolean' || Number.isFinite(value) ? String(value) : '';
+  };
+}
+
+function makeReader(name: string): Closure<Json | undefined> {
   if (name === 'targeting_key' || name === 'targetingKey') {
     return (evaluation) => {
       const { attributes, targetingKey } = evaluation.context;
@@ -20,19 +46,7 @@ export function attributeReader(name: string): Closure<Json | undefined> {
   };
 }
 
-/**
- * Reads what buckets are computed from: a string as it is, a number or boolean as its JSON text. Empty when there
- * is nothing to compute one from.
- */
-export function bucketingReader(bucketBy: string | undefined): Closure<string> {
-  if (bucketBy === undefined || bucketBy === '') return (evaluation) => evaluation.context.targetingKey;
-  const read = attributeReader(bucketBy);
-  return (evaluation) => {
-    const value = read(evaluation);
-    if (typeof value === 'string') return value;
-    return typeof value === 'boolean' || Number.isFinite(value) ? String(value) : '';
-  };
-}
+const readTargetingKey: Closure<string> = (evaluation) => evaluation.context.targetingKey;
 
 function own(object: JsonObject, name: string): Json | undefined {
   return Object.hasOwn(object, name) ? (object[name] ?? undefined) : undefined;

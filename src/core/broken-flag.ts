@@ -15,7 +15,7 @@ export function brokenFlag(key: string, version: number, problem: string, known?
   return {
     ...{ key, flag, settings: initialSettings(key), version, clientVisible: flag.clientVisible, problem },
     ...{ changeTimes: [], references: { flags: [], segments: [] } },
-    ...{ decide: () => outcome, failed: outcome, unreadable: outcome },
+    ...{ decide: () => outcome, decideReleased: () => outcome, failed: outcome, unreadable: outcome },
   };
 }
 

@@ -1,29 +1,38 @@
 import { fnv1a } from './fnv1a.ts';
 import { type HashAlgorithm, WHOLE } from './model.ts';
-import { absorb, finalize32, murmur3 } from './murmur3.ts';
+import { absorb, finalize32, type Murmur3State, murmur3 } from './murmur3.ts';
 import { sha256Hasher } from './sha256-bucket.ts';
 
-/** 0 to 99999 for a bucketing value. The same value and salt give the same bucket everywhere, for ever. */
-export type Bucketer = (value: string) => number;
+/** A hash that has taken in its salt and waits for bucketing values. */
+export type Salted =
+  | ({ readonly algorithm: 'murmur3' } & Murmur3State)
+  | { readonly algorithm: 'fnv1a'; readonly prefix: number }
+  | { readonly algorithm: 'sha256'; readonly digest: (value: string) => number };
 
-/** The bucketer of an algorithm and a salt; the salt is hashed once, here. Throws for an unknown algorithm. */
-export function bucketer(algorithm: HashAlgorithm, salt: string): Bucketer {
+/** Takes in a salt, once for all values. Throws for an algorithm that this build does not know. */
+export function salted(algorithm: HashAlgorithm, salt: string): Salted {
   switch (algorithm) {
-    case 'murmur3': {
-      const prefix = absorb(salt);
-      return (value) => scale(murmur3(prefix, value));
-    }
-    case 'fnv1a': {
-      // Without the finalizer the high bits of similar keys are alike, and the buckets far from uniform.
-      const prefix = fnv1a(salt);
-      return (value) => scale(finalize32(fnv1a(value, prefix)));
-    }
-    case 'sha256': {
-      const hash = sha256Hasher(salt);
-      return (value) => scale(hash(value));
-    }
+    case 'murmur3':
+      return { algorithm, ...absorb(salt) };
+    case 'fnv1a':
+      return { algorithm, prefix: fnv1a(salt) };
+    case 'sha256':
+      return { algorithm, digest: sha256Hasher(salt) };
     default:
       throw new Error(`unknown hash ${JSON.stringify(algorithm satisfies never)}`);
+  }
+}
+
+/** 0 to 99999 for a bucketing value. The same value and salt give the same bucket everywhere, for ever. */
+export function bucketOf(hash: Salted, value: string): number {
+  switch (hash.algorithm) {
+    case 'murmur3':
+      return scale(murmur3(hash, value));
+    case 'fnv1a':
+      // Without the finalizer the high bits of similar keys are alike, and the buckets far from uniform.
+      return scale(finalize32(fnv1a(value, hash.prefix)));
+    case 'sha256':
+      return scale(hash.digest(value));
   }
 }
 

@@ -1,8 +1,10 @@
-import { compileRule, constantEffect, type Stage } from './compile-rule.ts';
+import { bucketingReader } from './attribute.ts';
+import { brokenFlag } from './broken-flag.ts';
+import { compileRule, constantEffect, type RuleSetting, type Stage } from './compile-rule.ts';
 import { segmentsOf } from './condition.ts';
 import type { Flag, FlagSettings, Prerequisite, Rule, Target } from './model.ts';
 import type { Outcome } from './outcome.ts';
-import { isOfType, type OutcomeMaker, outcomeMaker, valueless } from './outcomes.ts';
+import { isOfType, type OutcomeMaker, outcomeMaker } from './outcomes.ts';
 import { type Closure, type Probe, SILENT } from './probe.ts';
 import { rampTimes } from './ramp.ts';
 import type { CompiledRelease } from './snapshot.ts';
@@ -20,6 +22,8 @@ export interface CompiledFlag {
   /** Why its rules cannot be evaluated; undefined for a sound flag. */
   readonly problem: string | undefined;
   readonly decide: Closure<Outcome>;
+  /** The same for a flag that an active release sets: only then is the context's release looked at. */
+  readonly decideReleased: Closure<Outcome>;
   /** The answer when evaluating it went wrong by a mistake in this program. */
   readonly failed: Outcome;
   /** The answer when it needs something that is missing or cannot be evaluated. */
@@ -47,18 +51,7 @@ export function compileFlag(
   try {
     return compileReadable(flag, settings, version, probe);
   } catch (error) {
-    const problem = messageOf(error);
-    const outcome = valueless(flag.key, 'PARSE_ERROR', problem, version);
-    return {
-      ...{ key: flag.key, flag, settings, version, clientVisible: flag.clientVisible, problem },
-      ...{
-        changeTimes: [],
-        references: NO_REFERENCES,
-        decide: () => outcome,
-        failed: outcome,
-        unreadable: outcome,
-      },
-    };
+    return { ...brokenFlag(flag.key, version, messageOf(error)), flag, settings };
   }
 }
 
@@ -66,14 +59,20 @@ function compileReadable(flag: Flag, settings: FlagSettings, version: number, pr
   const defaultVariation = settings.defaultVariation ?? flag.defaultVariation;
   const changeable = outcomeMaker(flag, defaultVariation, version, false);
   const plan: Plan = { flag, settings, defaultVariation, outcomes: changeable, probe };
-  const { decide, problem } = compileDecision(plan, version);
-  const describe = () => `flag ${flag.key}`;
+  const { decide, decideReleased, problem } = compileDecision(plan, version);
+  const label = { kind: 'flag', path: `flags/${flag.key}`, describe: () => `flag ${flag.key}` } as const;
   const readable = problem === undefined;
   return {
-    ...{ key: flag.key, flag, settings, version, clientVisible: flag.clientVisible, problem },
+    key: flag.key,
+    flag,
+    settings,
+    version,
+    clientVisible: flag.clientVisible,
+    problem,
     changeTimes: readable ? changeTimesOf(settings.rules) : [],
     references: readable ? referencesOf(settings) : NO_REFERENCES,
-    decide: probe.step({ kind: 'flag', path: `flags/${flag.key}`, describe }, decide, hasValue),
+    decide: probe(label, decide, hasValue),
+    decideReleased: probe(label, decideReleased, hasValue),
     failed: changeable.fail('GENERAL', 'the evaluation failed'),
     unreadable: changeable.fail('PARSE_ERROR', 'it refers to something that cannot be evaluated'),
   };
@@ -89,6 +88,7 @@ interface Plan {
 
 interface Decision {
   readonly decide: Closure<Outcome>;
+  readonly decideReleased: Closure<Outcome>;
   readonly problem: string | undefined;
 }
 
@@ -96,16 +96,21 @@ function compileDecision(plan: Plan, version: number): Decision {
   const { flag, settings, defaultVariation } = plan;
   const settled: Plan = { ...plan, outcomes: outcomeMaker(flag, defaultVariation, version, true) };
   const first = draftOrHalted(settled);
-  if (first !== undefined) return { decide: first, problem: undefined };
+  if (first !== undefined) return { decide: first, decideReleased: first, problem: undefined };
+  const release = releaseStage(plan);
+  const afterRelease =
+    (otherwise: Closure<Outcome>): Closure<Outcome> =>
+    (evaluation) =>
+      release(evaluation) ?? otherwise(evaluation);
   try {
     const changeable = compileStages(plan);
-    const usual = isSettled(settings) ? compileStages(settled) : changeable;
-    return { decide: unlessReleased(plan, changeable, usual), problem: undefined };
+    const decide = isSettled(settings) ? compileStages(settled) : changeable;
+    return { decide, decideReleased: afterRelease(changeable), problem: undefined };
   } catch (error) {
     const problem = messageOf(error);
     const outcome = plan.outcomes.fail('PARSE_ERROR', problem);
-    const fail = () => outcome;
-    return { decide: unlessReleased(plan, fail, fail), problem };
+    const decide = () => outcome;
+    return { decide, decideReleased: afterRelease(decide), problem };
   }
 }
 
@@ -118,22 +123,12 @@ function draftOrHalted({
 }: Plan): Closure<Outcome> | undefined {
   if (flag.status === 'draft') {
     const outcome = outcomes.serve(defaultVariation, 'DISABLED', { detail: 'draft' });
-    return probe.step({ kind: 'status', path: 'status', describe: () => 'draft' }, () => outcome, hasDecided);
+    return probe({ kind: 'status', path: 'status', describe: () => 'draft' }, () => outcome, hasDecided);
   }
   const { halt } = settings;
   if (halt === undefined) return undefined;
   const outcome = outcomes.serve(defaultVariation, 'HALTED', { detail: halt.reason });
-  return probe.step({ kind: 'halt', path: 'halt', describe: () => 'halted' }, () => outcome, hasDecided);
-}
-
-/** Only flags that an active release sets pay for looking at the context's release, and only they may lose `isStatic`. */
-function unlessReleased(plan: Plan, changeable: Closure<Outcome>, usual: Closure<Outcome>): Closure<Outcome> {
-  const { key } = plan.flag;
-  const release = releaseStage(plan);
-  return (evaluation) =>
-    evaluation.snapshot.releasedFlags.has(key)
-      ? (release(evaluation) ?? changeable(evaluation))
-      : usual(evaluation);
+  return probe({ kind: 'halt', path: 'halt', describe: () => 'halted' }, () => outcome, hasDecided);
 }
 
 /** A release that names a variation which the flag does not have is passed over, as if it did not name the flag. */
@@ -152,7 +147,7 @@ function releaseStage({ flag, outcomes, probe }: Plan): Stage {
     return made.get(release);
   };
   const describe = () => 'on an active release that sets this flag';
-  return probe.step({ kind: 'release', path: 'device.releaseId', describe }, run, hasDecided);
+  return probe({ kind: 'release', path: 'device.releaseId', describe }, run, hasDecided);
 }
 
 /** What comes after halt and release: enabled, prerequisites, targets, rules, default. */
@@ -162,7 +157,7 @@ function compileStages(plan: Plan): Closure<Outcome> {
   const enabled = { kind: 'enabled', path: 'enabled', describe } as const;
   if (!settings.enabled) {
     const disabled = outcomes.serve(defaultVariation, 'DISABLED');
-    return probe.step(
+    return probe(
       enabled,
       () => disabled,
       () => false,
@@ -176,9 +171,11 @@ function compileStages(plan: Plan): Closure<Outcome> {
     ...compileRules(plan),
   ];
   const fallback = outcomes.serve(defaultVariation, 'DEFAULT');
+  const [only] = stages;
+  if (only !== undefined && stages.length === 1) return (evaluation) => only(evaluation) ?? fallback;
   return (evaluation) => {
-    for (const stage of stages) {
-      const outcome = stage(evaluation);
+    for (let index = 0; index < stages.length; index++) {
+      const outcome = stages[index]?.(evaluation);
       if (outcome !== undefined) return outcome;
     }
     return fallback;
@@ -190,7 +187,7 @@ function compilePrerequisite(prerequisite: Prerequisite, index: number, plan: Pl
   const accepted: ReadonlySet<string> = new Set(variations);
   const unmet = plan.outcomes.serve(plan.defaultVariation, 'DEPENDENCY_UNMET', { detail: flag });
   const describe = () => `${flag} serves ${variations.join(' or ')}`;
-  const isMet = plan.probe.step(
+  const isMet = plan.probe(
     { kind: 'prerequisite', path: `prerequisites[${index}]`, describe },
     (evaluation) => {
       const served = evaluation.served(flag);
@@ -211,16 +208,19 @@ function compileTargets(targets: readonly Target[], { outcomes, probe }: Plan): 
   if (byKey.size === 0) return [];
   const describe = () => 'targeting key has a variation of its own';
   const run: Stage = (evaluation) => byKey.get(evaluation.context.targetingKey);
-  return [probe.step({ kind: 'target', path: 'targets', describe }, run, hasDecided)];
+  return [probe({ kind: 'target', path: 'targets', describe }, run, hasDecided)];
 }
 
 function compileRules({ flag, settings, outcomes, probe }: Plan): Stage[] {
   const { bucketBy, hash, salt } = settings;
-  const bucketing = { hash, bucketBy, salt: salt || flag.key };
+  const setting: RuleSetting = {
+    bucketing: { hash, read: bucketingReader(bucketBy), salt: salt || flag.key },
+    bucketBy: bucketBy || 'a targeting key',
+    outcomes,
+    probe,
+  };
   const stageOf = new Map(
-    settings.rules.map((rule, index) => {
-      return [rule, compileRule(rule, `rules[${index}]`, { bucketing, outcomes, probe })];
-    }),
+    settings.rules.map((rule, index) => [rule, compileRule(rule, `rules[${index}]`, setting)]),
   );
   return byPriority(settings.rules).flatMap((rule) => stageOf.get(rule) ?? []);
 }

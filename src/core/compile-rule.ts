@@ -3,7 +3,7 @@ import { describeServe, percent } from './describe.ts';
 import { type Rule, type Serve, type WeightedVariation, WHOLE } from './model.ts';
 import type { Outcome } from './outcome.ts';
 import type { OutcomeMaker } from './outcomes.ts';
-import type { Closure, Probe } from './probe.ts';
+import type { Closure, Predicate, Probe } from './probe.ts';
 import { checked } from './ramp.ts';
 import { type Bucketing, compileBucket, compileRollout, type Standing } from './rollout.ts';
 
@@ -13,26 +13,24 @@ export type Stage = Closure<Outcome | undefined>;
 /** What every rule of a flag is compiled with. */
 export interface RuleSetting {
   readonly bucketing: Bucketing;
+  /** The attribute that a rule misses when there is no bucketing value. */
+  readonly bucketBy: string;
   readonly outcomes: OutcomeMaker;
   readonly probe: Probe;
 }
 
 /** A rule as a stage. Throws for a rule that cannot be evaluated. `path` says where it is in the definition. */
 export function compileRule(rule: Rule, path: string, setting: RuleSetting): Stage {
-  const { probe } = setting;
-  const matches =
-    rule.condition === undefined ? undefined : compileCondition(rule.condition, `${path}.condition`, probe);
+  const { condition } = rule;
+  const matches = condition && compileCondition(condition, `${path}.condition`, setting.probe);
   const standingOf = compileStanding(rule, path, setting);
-  const serve = compileServe(rule, path, setting);
-  const keyless = keylessOutcome(rule, setting);
-  const run: Stage = (evaluation) => {
-    if (matches !== undefined && !matches(evaluation)) return undefined;
-    const standing = standingOf === undefined ? 'everybody' : standingOf(evaluation);
-    if (standing === 'excluded') return undefined;
-    return standing === 'keyless' ? keyless : serve(evaluation, standing);
-  };
+  const split = compileSplit(rule, path, setting);
+  const run =
+    split === undefined
+      ? oneVariation(matches, standingOf, served(rule, setting))
+      : severalVariations(matches, standingOf, split, keylessOutcome(rule, setting));
   const describe = () => `${rule.name || rule.id}: ${describeServe(rule.serve)}`;
-  return probe.step({ kind: 'rule', path, describe }, run, (outcome) => outcome !== undefined);
+  return setting.probe({ kind: 'rule', path, describe }, run, (outcome) => outcome !== undefined);
 }
 
 /**
@@ -43,72 +41,117 @@ export function constantEffect(rule: Rule): 'passes' | 'decides' | undefined {
   const weight = rule.rollout?.weight ?? WHOLE;
   const admits = constantOf(rule.condition);
   if (admits === false || (weight === 0 && rule.ramp === undefined)) return 'passes';
-  const servesOne = rule.serve.kind === 'variation' || shares(rule.serve.variations).length === 1;
-  return admits === true && weight === WHOLE && rule.ramp === undefined && servesOne ? 'decides' : undefined;
+  const isCertain = admits === true && weight === WHOLE && rule.ramp === undefined;
+  return isCertain && onlyVariation(rule.serve) !== undefined ? 'decides' : undefined;
+}
+
+/** The outcomes of a rule that serves one variation. */
+interface Served {
+  readonly matched: Outcome;
+  readonly bySplit: Outcome;
+  readonly keyless: Outcome;
+}
+
+function oneVariation(
+  matches: Predicate | undefined,
+  standingOf: Closure<Standing> | undefined,
+  { matched, bySplit, keyless }: Served,
+): Stage {
+  return (evaluation) => {
+    if (matches !== undefined && !matches(evaluation)) return undefined;
+    if (standingOf === undefined) return matched;
+    switch (standingOf(evaluation)) {
+      case 'everybody':
+        return matched;
+      case 'included':
+        return bySplit;
+      case 'keyless':
+        return keyless;
+      case 'excluded':
+        return undefined;
+    }
+  };
+}
+
+function severalVariations(
+  matches: Predicate | undefined,
+  standingOf: Closure<Standing> | undefined,
+  split: Closure<Outcome>,
+  keyless: Outcome,
+): Stage {
+  return (evaluation) => {
+    if (matches !== undefined && !matches(evaluation)) return undefined;
+    const standing = standingOf === undefined ? 'everybody' : standingOf(evaluation);
+    if (standing === 'excluded') return undefined;
+    return standing === 'keyless' ? keyless : split(evaluation);
+  };
 }
 
 function compileStanding(rule: Rule, path: string, { bucketing, probe }: RuleSetting) {
-  const run = compileRollout(rule.rollout, rule.ramp, bucketing, rule.id, probe);
+  const run = compileRollout(rule, bucketing);
   if (run === undefined) return undefined;
-  const describe = () =>
-    rule.ramp === undefined ? `${percent(rule.rollout?.weight ?? WHOLE)} of it` : 'ramp';
-  const label = {
-    kind: 'rollout',
-    path: `${path}.${rule.ramp === undefined ? 'rollout' : 'ramp'}`,
-    describe,
-  } as const;
-  return probe.step(label, run, (standing) => standing === 'everybody' || standing === 'included');
+  const part = rule.ramp === undefined ? 'rollout' : 'ramp';
+  const describe = () => (part === 'ramp' ? part : percent(rule.rollout?.weight ?? WHOLE));
+  return probe(
+    { kind: 'rollout', path: `${path}.${part}`, describe },
+    run,
+    (standing) => standing === 'everybody' || standing === 'included',
+  );
 }
 
-type Server = (evaluation: Parameters<Stage>[0], standing: Standing) => Outcome;
-
-function compileServe(rule: Rule, path: string, setting: RuleSetting): Server {
-  const { serve } = rule;
-  switch (serve.kind) {
-    case 'variation':
-      return compileVariation(rule, serve.variation, setting);
-    case 'split':
-      return compileSplit(rule, serve, path, setting);
-    default:
-      throw new Error(`unknown way to serve ${JSON.stringify((serve satisfies never as Serve).kind)}`);
-  }
-}
-
-function compileVariation(rule: Rule, variation: string, { outcomes }: RuleSetting): Server {
+function served(rule: Rule, setting: RuleSetting): Served {
+  const { outcomes } = setting;
+  const variation = onlyVariation(rule.serve) ?? '';
   demand(variation, outcomes);
   const extra = { ruleId: rule.id, recordExposures: rule.recordExposures };
   const usesSegment = segmentsOf(rule.condition).length > 0;
-  const matched = outcomes.serve(variation, usesSegment ? 'SEGMENT_MATCH' : 'TARGETING_MATCH', extra);
-  const split = outcomes.serve(variation, 'SPLIT', extra);
-  return (_evaluation, standing) => (standing === 'included' ? split : matched);
+  return {
+    matched: outcomes.serve(variation, usesSegment ? 'SEGMENT_MATCH' : 'TARGETING_MATCH', extra),
+    bySplit: outcomes.serve(variation, 'SPLIT', extra),
+    keyless: keylessOutcome(rule, setting),
+  };
 }
 
-function compileSplit(
-  rule: Rule,
-  serve: Serve & { kind: 'split' },
-  path: string,
-  setting: RuleSetting,
-): Server {
+/** The choice among weighted variations; undefined if everybody gets the same one. */
+function compileSplit(rule: Rule, path: string, setting: RuleSetting): Closure<Outcome> | undefined {
+  const { serve } = rule;
+  if (onlyVariation(serve) !== undefined || serve.kind !== 'split') return undefined;
   const { bucketing, outcomes, probe } = setting;
-  const parts = shares(serve.variations);
-  const [first] = parts;
-  if (first !== undefined && parts.length === 1) return compileVariation(rule, first.variation, setting);
   const extra = { ruleId: rule.id, recordExposures: rule.recordExposures };
   let end = 0;
-  const picks = parts.map(({ variation, weight }) => {
+  const picks = shares(serve.variations).map(({ variation, weight }) => {
     demand(variation, outcomes);
     end += weight;
     return { end, outcome: outcomes.serve(variation, 'SPLIT', extra) };
   });
-  const bucketOf = compileBucket(bucketing, bucketing.salt, probe);
+  const bucketOf = compileBucket(bucketing);
   const keyless = keylessOutcome(rule, setting);
   const pick: Closure<Outcome> = (evaluation) => {
     const bucket = bucketOf(evaluation);
+    evaluation.meter?.measured(bucket, undefined);
     if (bucket >= 0) for (const one of picks) if (bucket < one.end) return one.outcome;
     return keyless;
   };
-  const label = { kind: 'split', path: `${path}.serve.split`, describe: () => describeServe(serve) } as const;
-  return probe.step(label, pick, (outcome) => outcome !== keyless);
+  const describe = () => describeServe(serve);
+  return probe(
+    { kind: 'split', path: `${path}.serve.split`, describe },
+    pick,
+    (outcome) => outcome !== keyless,
+  );
+}
+
+/** The variation that everybody gets whom the rule serves; undefined if there are several. */
+function onlyVariation(serve: Serve): string | undefined {
+  switch (serve.kind) {
+    case 'variation':
+      return serve.variation;
+    case 'split': {
+      const [first, ...others] = shares(serve.variations);
+      return others.length === 0 ? first?.variation : undefined;
+    }
+    default:
+      throw new Error(`unknown way to serve ${JSON.stringify((serve satisfies never as Serve).kind)}`);
+  }
 }
 
 /** The variations of a split that anybody gets. Throws unless the weights sum up to everybody. */
@@ -118,9 +161,8 @@ function shares(variations: readonly WeightedVariation[]): WeightedVariation[] {
   return variations.filter(({ weight }) => weight > 0);
 }
 
-function keylessOutcome(rule: Rule, { bucketing, outcomes }: RuleSetting): Outcome {
-  const needed = bucketing.bucketBy || 'a targeting key';
-  return outcomes.fail('TARGETING_KEY_MISSING', `rule ${rule.id} needs ${needed}`);
+function keylessOutcome(rule: Rule, { bucketBy, outcomes }: RuleSetting): Outcome {
+  return outcomes.fail('TARGETING_KEY_MISSING', `rule ${rule.id} needs ${bucketBy}`);
 }
 
 function demand(variation: string, outcomes: OutcomeMaker): void {

@@ -54,5 +54,5 @@ function compileMembership(segment: Segment, probe: Probe): Predicate {
     path: `segments/${segment.key}`,
     describe: () => `segment ${segment.key}`,
   } as const;
-  return probe.step(label, run, (held) => held);
+  return probe(label, run, (held) => held);
 }

@@ -11,7 +11,7 @@ import { DAY_MS } from './time.ts';
  */
 export function compileCondition(condition: Condition, path: string, probe: Probe): Predicate {
   const step = (kind: StepKind, describe: () => string, run: Predicate): Predicate =>
-    probe.step({ kind, path, describe }, run, (held) => held);
+    probe({ kind, path, describe }, run, (held) => held);
   switch (condition.kind) {
     case 'all':
       return step('condition', () => describeGroup(condition), all(compileEach(condition, path, probe)));

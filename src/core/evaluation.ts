@@ -3,6 +3,7 @@ import { Unevaluable } from './compile-segment.ts';
 import type { Context } from './context.ts';
 import type { Outcome } from './outcome.ts';
 import { valueless } from './outcomes.ts';
+import type { Meter } from './probe.ts';
 import type { CompiledRelease, Snapshot } from './snapshot.ts';
 
 /** Deeper than any limit on chains allows; only damaged data gets there. */
@@ -23,16 +24,22 @@ export class Evaluation {
    */
   changesAt = Number.POSITIVE_INFINITY;
 
+  /** Present while a trace is recorded. */
+  readonly meter: Meter | undefined;
+
+  readonly #hasReleases: boolean;
   #served: Map<string, Outcome | 'pending'> | undefined;
   #members: Map<string, boolean | 'pending'> | undefined;
   #depth = 0;
   /** A cycle or a chain was cut, so what is remembered holds for this flag's point of view only. */
   #wasCut = false;
 
-  constructor(snapshot: Snapshot, context: Context, nowMs: number) {
+  constructor(snapshot: Snapshot, context: Context, nowMs: number, meter?: Meter) {
     this.snapshot = snapshot;
     this.context = context;
     this.nowMs = nowMs;
+    this.meter = meter;
+    this.#hasReleases = snapshot.releasedFlags.size > 0;
   }
 
   /** The answer for a flag. Never throws; the same object as long as the flag's definition stays the same. */
@@ -107,7 +114,9 @@ export class Evaluation {
 
   #decide(flag: CompiledFlag): Outcome {
     try {
-      return flag.decide(this);
+      return this.#hasReleases && this.snapshot.releasedFlags.has(flag.key)
+        ? flag.decideReleased(this)
+        : flag.decide(this);
     } catch (error) {
       // Whatever was pending in segments was left on the way out.
       this.#members = undefined;

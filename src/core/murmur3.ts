@@ -15,28 +15,27 @@ const EMPTY: Murmur3State = { hash: 0, tail: 0, tailBits: 0, length: 0 };
 
 /** The state after this prefix. */
 export function absorb(prefix: string): Murmur3State {
-  return feed(EMPTY, prefix, 0);
+  return feed(EMPTY, prefix);
 }
 
 /** The unsigned hash of the prefix and the text together. */
 export function murmur3(prefix: Murmur3State, text: string): number {
-  const { tailBits } = prefix;
   const units = text.length;
-  let hash = prefix.hash;
-  let tail = prefix.tail;
-  let index = 0;
-  for (; index + 4 <= units; index += 4) {
-    const a = text.charCodeAt(index);
-    const b = text.charCodeAt(index + 1);
-    const c = text.charCodeAt(index + 2);
-    const d = text.charCodeAt(index + 3);
-    if ((a | b | c | d) > 0x7f) break;
-    const word = a | (b << 8) | (c << 16) | (d << 24);
-    hash = mix(hash, tail | (word << tailBits));
-    // A shift by 32 would be a shift by 0.
-    tail = tailBits === 0 ? 0 : word >>> (32 - tailBits);
+  let { hash, tail, tailBits } = prefix;
+  let seen = 0;
+  for (let index = 0; index < units; index++) {
+    const unit = text.charCodeAt(index);
+    seen |= unit;
+    tail |= unit << tailBits;
+    tailBits += 8;
+    if (tailBits === 32) {
+      hash = mix(hash, tail);
+      tail = 0;
+      tailBits = 0;
+    }
   }
-  return finish(feed({ hash, tail, tailBits, length: prefix.length + index }, text, index));
+  // Every code unit was taken for a byte, which only ASCII is.
+  return seen < 0x80 ? finish(hash, tail, prefix.length + units) : finishState(feed(prefix, text));
 }
 
 /** The murmur3 finalizer: every input bit reaches every output bit. */
@@ -47,9 +46,9 @@ export function finalize32(value: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-function feed(state: Murmur3State, text: string, from: number): Murmur3State {
+function feed(state: Murmur3State, text: string): Murmur3State {
   let { hash, tail, tailBits, length } = state;
-  for (let index = from; index < text.length; index++) {
+  for (let index = 0; index < text.length; index++) {
     const codePoint = codePointAt(text, index);
     if (codePoint > 0xffff) index++;
     let packed = packedBytes(codePoint);
@@ -68,9 +67,13 @@ function feed(state: Murmur3State, text: string, from: number): Murmur3State {
   return { hash, tail, tailBits, length };
 }
 
-function finish(state: Murmur3State): number {
-  const hash = state.tailBits === 0 ? state.hash : state.hash ^ scramble(state.tail);
-  return finalize32(hash ^ state.length);
+function finishState({ hash, tail, length }: Murmur3State): number {
+  return finish(hash, tail, length);
+}
+
+function finish(hash: number, tail: number, length: number): number {
+  // An empty tail scrambles to zero.
+  return finalize32(hash ^ scramble(tail) ^ length);
 }
 
 function mix(hash: number, block: number): number {

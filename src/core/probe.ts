@@ -30,14 +30,12 @@ export type StepKind =
  * Stands between the closures of a definition. Compiling with a probe that records gives a trace of exactly
  * what an evaluation does, since it is the same closures that run.
  */
-export interface Probe {
-  step<T>(label: StepLabel, run: Closure<T>, held: (result: T) => boolean): Closure<T>;
-  /** A number that the step in progress was decided by. */
-  measure(what: 'bucket' | 'weight', run: Closure<number>): Closure<number>;
-}
+export type Probe = <T>(label: StepLabel, run: Closure<T>, held: (result: T) => boolean) => Closure<T>;
 
 /** Leaves every closure as it is. */
-export const SILENT: Probe = {
-  step: (_label, run) => run,
-  measure: (_what, run) => run,
-};
+export const SILENT: Probe = (_label, run) => run;
+
+/** Told the numbers that the step in progress is decided by. The bucket is -1 without a bucketing value. */
+export interface Meter {
+  measured(bucket: number, weight: number | undefined): void;
+}

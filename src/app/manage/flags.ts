@@ -3,11 +3,9 @@ import { FlagError, invalid } from '../../core/errors.ts';
 import type { Flag, FlagStatus, FlagType, Instant, Variation } from '../../core/model.ts';
 import { initialSettings } from '../../core/model.ts';
 import type { ProjectState, Stored } from '../project-state.ts';
-import { referrersOfFlag } from '../references.ts';
 import type { Plan } from '../writer.ts';
 import { existingEnvironment, existingFlag, existingProject, expectAbsent, expectLive } from './existing.ts';
 import { expectVersion } from './expect-version.ts';
-import { inWords } from './in-words.ts';
 
 /** What the people who make a flag say about it. */
 export type FlagContent = Omit<Flag, 'key' | 'createdAt' | 'updatedAt'>;
@@ -57,17 +55,8 @@ export function updateFlag(
   });
 }
 
-/** Warns of whatever refers to the flag: a prerequisite that is archived is unmet. */
 export function archiveFlag(key: string, expectedVersion?: number): Plan {
-  return (state, now) => {
-    const stored = existingFlag(state, key);
-    expectVersion(stored, expectedVersion);
-    const flag: Flag = { ...stored.state, status: 'archived', updatedAt: now };
-    const referrers = referrersOfFlag(state, key);
-    const warnings =
-      referrers.length === 0 ? [] : [`flag ${key} is archived but used by ${inWords(referrers)}`];
-    return { operations: [putFlag(flag)], warnings };
-  };
+  return changeFlag(key, expectedVersion, (flag) => ({ ...flag, status: 'archived' }));
 }
 
 /** As an active flag, whatever it was before it was archived. */
@@ -77,22 +66,15 @@ export function restoreFlag(key: string, expectedVersion?: number): Plan {
   );
 }
 
-/** With its settings in every environment. Refused unless it is archived and nothing refers to it. */
+/** With its settings in every environment. Refused unless it is archived. */
 export function deleteFlag(key: string, expectedVersion?: number): Plan {
   return (state) => {
     const stored = existingFlag(state, key);
-    const resource = `projects/${state.key}/flags/${key}`;
     expectVersion(stored, expectedVersion);
     if (stored.state.status !== 'archived')
       throw new FlagError('failed_precondition', `flag ${key} has to be archived before it is deleted`, {
         reason: 'FLAG_NOT_ARCHIVED',
-        resource,
-      });
-    const referrers = referrersOfFlag(state, key);
-    if (referrers.length > 0)
-      throw new FlagError('failed_precondition', `flag ${key} is used by ${inWords(referrers)}`, {
-        reason: 'FLAG_IN_USE',
-        resource,
+        resource: `projects/${state.key}/flags/${key}`,
       });
     const environments = [...state.settings.keys()].filter((each) => state.settings.get(each)?.has(key));
     const ids: ObjectId[] = [

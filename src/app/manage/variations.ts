@@ -1,9 +1,7 @@
 import { FlagError } from '../../core/errors.ts';
 import type { Flag, Variation } from '../../core/model.ts';
-import { referrersOfVariation } from '../references.ts';
 import type { Plan } from '../writer.ts';
 import { changeLiveFlag } from './flags.ts';
-import { inWords } from './in-words.ts';
 
 export function createVariation(flagKey: string, variation: Variation, expectedVersion?: number): Plan {
   return changeLiveFlag(flagKey, expectedVersion, (flag) => {
@@ -24,15 +22,9 @@ export function updateVariation(flagKey: string, variation: Variation, expectedV
   });
 }
 
-/** Refused while anything serves the variation or asks for it. */
 export function deleteVariation(flagKey: string, variation: string, expectedVersion?: number): Plan {
-  return changeLiveFlag(flagKey, expectedVersion, (flag, _stored, state) => {
+  return changeLiveFlag(flagKey, expectedVersion, (flag) => {
     expectVariation(flag, variation);
-    const referrers = referrersOfVariation(state, flagKey, variation);
-    if (referrers.length > 0)
-      throw new FlagError('failed_precondition', `variation ${variation} is used by ${inWords(referrers)}`, {
-        reason: 'VARIATION_IN_USE',
-      });
     return { ...flag, variations: flag.variations.filter(({ key }) => key !== variation) };
   });
 }

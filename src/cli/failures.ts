@@ -34,7 +34,9 @@ export function describeFailure(error: unknown, settings: Settings | undefined):
 function detailsOf(error: ConnectError): string[] {
   const fields = error
     .findDetails(BadRequestSchema)
-    .flatMap(({ fieldViolations }) => fieldViolations.map(({ field, description }) => `${field}: ${description}`))
+    .flatMap(({ fieldViolations }) =>
+      fieldViolations.map(({ field, description }) => `${field}: ${description}`),
+    )
     .filter((line) => line !== error.rawMessage);
   const rest = [
     ...error.findDetails(PreconditionFailureSchema).flatMap(({ violations }) => violations),

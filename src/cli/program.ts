@@ -14,7 +14,11 @@ const nouns: readonly Noun[] = [
   { name: 'serve', summary: 'run the service', load: () => import('./commands/serve.ts') },
   { name: 'project', summary: 'projects', load: () => import('./commands/project.ts') },
   { name: 'env', summary: 'environments of a project', load: () => import('./commands/env.ts') },
-  { name: 'flag', summary: 'flags, and what they do in an environment', load: () => import('./commands/flag.ts') },
+  {
+    name: 'flag',
+    summary: 'flags, and what they do in an environment',
+    load: () => import('./commands/flag.ts'),
+  },
   { name: 'segment', summary: 'audiences', load: () => import('./commands/segment.ts') },
   { name: 'release', summary: 'builds that set flags', load: () => import('./commands/release.ts') },
   { name: 'key', summary: 'keys that callers present', load: () => import('./commands/key.ts') },

@@ -15,10 +15,17 @@ export function register(config: Command, open: OpenSession): void {
         ['token', redacted(settings.token)],
         ['project', settings.project],
         ['environment', settings.environment],
-        ['file', { value: configPath(io.env), source: 'XDG_CONFIG_HOME' in io.env ? 'XDG_CONFIG_HOME' : 'default' }],
+        [
+          'file',
+          { value: configPath(io.env), source: 'XDG_CONFIG_HOME' in io.env ? 'XDG_CONFIG_HOME' : 'default' },
+        ],
       ];
       if (print.format === 'table') {
-        const rows = entries.map(([name, setting]) => [name, setting?.value ?? '', setting?.source ?? 'not set']);
+        const rows = entries.map(([name, setting]) => [
+          name,
+          setting?.value ?? '',
+          setting?.source ?? 'not set',
+        ]);
         print.text(table(['SETTING', 'VALUE', 'FROM'], rows));
       } else {
         const known = entries.map(([name, setting]) => [name, setting === undefined ? null : { ...setting }]);

@@ -45,13 +45,7 @@ async function list(path: string, print: Printer): Promise<void> {
   });
   if (print.format !== 'table') return print.data(all);
   if (all.length === 0) return print.note('no contexts yet: vexil context set <name> --server <url>');
-  const rows = all.map((one) => [
-    one.current ? '*' : '',
-    one.name,
-    one.server,
-    one.project,
-    one.environment,
-  ]);
+  const rows = all.map((one) => [one.current ? '*' : '', one.name, one.server, one.project, one.environment]);
   print.text(table(['', 'NAME', 'SERVER', 'PROJECT', 'ENVIRONMENT'], rows));
 }
 

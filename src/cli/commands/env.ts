@@ -1,5 +1,9 @@
 import type { Command } from 'commander';
-import { type Environment, EnvironmentSchema, ProjectService } from '../../../gen/vexil/v1/project_service_pb.ts';
+import {
+  type Environment,
+  EnvironmentSchema,
+  ProjectService,
+} from '../../../gen/vexil/v1/project_service_pb.ts';
 import { asked, type ChangeFlags, changeOptions, changing, maskOf } from '../change-flags.ts';
 import { addSteps, type Step } from '../lifecycle.ts';
 import { keyOf } from '../names.ts';
@@ -68,7 +72,12 @@ function registerReads(env: Command, open: OpenSession): void {
       const parent = await session.scope.project();
       const showArchived = options.archived ?? false;
       const environments = await collectPages(async (pageToken) => {
-        const page = await session.call(method.listEnvironments, { parent, pageSize, pageToken, showArchived });
+        const page = await session.call(method.listEnvironments, {
+          parent,
+          pageSize,
+          pageToken,
+          showArchived,
+        });
         return { items: page.environments, nextPageToken: page.nextPageToken };
       });
       await session.showAll(EnvironmentSchema, environments, () => environmentTable(environments));

@@ -42,7 +42,11 @@ export function registerDefinition(flag: Command, open: OpenSession): void {
     .argument('<key>', 'lowercase letters, digits and hyphens; cannot be changed later')
     .description('Make a flag. A boolean flag has the variations on and off if none are given.')
     .option('--type <type>', 'boolean, string, number or json', 'boolean')
-    .option('--variation <key=value>', 'a variation; JSON, or plain text for a string flag (repeatable)', collect)
+    .option(
+      '--variation <key=value>',
+      'a variation; JSON, or plain text for a string flag (repeatable)',
+      collect,
+    )
     .option('--enable <environment>', 'enabled there from the start (repeatable)', collect)
     .option('--file <path>', 'the whole flag as YAML or JSON (- for standard input)')
     .action(async (key: string, options: CreateFlags, command: Command) => {

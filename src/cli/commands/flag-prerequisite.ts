@@ -9,20 +9,16 @@ const { method } = FlagService;
 
 /** `flag prerequisite add|remove`. */
 export function registerPrerequisites(flag: Command, open: OpenSession): void {
-  const prerequisite = flag.command('prerequisite').description('Flags that must serve something else first.');
+  const prerequisite = flag
+    .command('prerequisite')
+    .description('Flags that must serve something else first.');
   changing(prerequisite.command('add'))
     .argument('<flag>')
     .argument('<required-flag>')
     .argument('<variation...>', 'one of which it must serve')
     .description('Let a flag follow its rules only while another serves one of these variations.')
     .action(
-      async (
-        key: string,
-        required: string,
-        variations: string[],
-        options: ChangeFlags,
-        command: Command,
-      ) => {
+      async (key: string, required: string, variations: string[], options: ChangeFlags, command: Command) => {
         const session = await open(command);
         const name = await session.scope.settings(key);
         const done = `made dependent on ${keyOf(required)} serving ${variations.join(' or ')}`;

@@ -109,9 +109,7 @@ function actionsOf(options: ScheduleFlags): ScheduledChange['action'][] {
     ...(options.halt === undefined ? [] : [{ case: 'haltReason', value: options.halt } as const]),
     ...(options.resume ? [{ case: 'resume', value: true } as const] : []),
     ...(rollout === undefined ? [] : [rolloutAction(ruleId, rollout)]),
-    ...(options.default === undefined
-      ? []
-      : [{ case: 'defaultVariation', value: options.default } as const]),
+    ...(options.default === undefined ? [] : [{ case: 'defaultVariation', value: options.default } as const]),
   ];
 }
 

@@ -9,7 +9,9 @@ const { method } = FlagService;
 
 /** `flag target add|remove`. */
 export function registerTargets(flag: Command, open: OpenSession): void {
-  const target = flag.command('target').description('Targeting keys that get one variation whatever the rules say.');
+  const target = flag
+    .command('target')
+    .description('Targeting keys that get one variation whatever the rules say.');
   changing(target.command('add'))
     .argument('<flag>')
     .argument('<variation>')

@@ -1,10 +1,6 @@
 import { create, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { ValueSchema } from '@bufbuild/protobuf/wkt';
-import {
-  type Condition,
-  ConditionSchema,
-  Operator,
-} from '../../../gen/vexil/v1/definitions_pb.ts';
+import { type Condition, ConditionSchema, Operator } from '../../../gen/vexil/v1/definitions_pb.ts';
 import { UsageError } from '../usage-error.ts';
 import { parseEnum } from './enumeration.ts';
 import { parseLoose } from './value.ts';

@@ -15,7 +15,9 @@ export function ruleTable(rules: readonly Rule[]): string {
   return table(['ID', 'PRIORITY', 'WHEN', 'ROLLOUT', 'SERVES'], rows);
 }
 
-export function scheduleTable(changes: readonly (readonly [flag: string, change: ScheduledChange])[]): string {
+export function scheduleTable(
+  changes: readonly (readonly [flag: string, change: ScheduledChange])[],
+): string {
   const rows = changes.map(([flag, change]) => [
     flag,
     change.id,

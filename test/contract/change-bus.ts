@@ -4,7 +4,7 @@ import { type Check, declareContract, type Store } from './contract.ts';
 import { CONFUSABLE, changeAfter, flagObject } from './samples.ts';
 
 /** How long a notice may take from one end of a connected bus to the other. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 3_000;
 
 function notice(revision: number, project = 'shop'): ChangeNotice {
   return { project, revision, hash: `hash-${revision}` };

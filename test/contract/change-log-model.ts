@@ -19,7 +19,7 @@ type Step =
   | { readonly kind: 'key'; readonly key: number }
   | { readonly kind: 'time'; readonly second: number };
 
-const small = fc.nat({ max: 12 });
+const small = fc.nat({ max: 20 });
 const limit = fc.integer({ min: 1, max: 6 });
 const append = fc.record({
   kind: fc.constant('append' as const),
@@ -38,7 +38,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     fc.record({ kind: fc.constant('key' as const), key: fc.nat({ max: 40 }) }),
     fc.record({ kind: fc.constant('time' as const), second: fc.nat({ max: 20 }) }),
   ),
-  { minLength: 5, maxLength: 30 },
+  { minLength: 20, maxLength: 60, size: 'max' },
 );
 
 function appendToList(list: Change[], change: Change): AppendResult {

@@ -33,9 +33,22 @@ export async function runCheck<S extends AsyncDisposable>(
   await check.run(store);
 }
 
+/** Waits for all, also when one rejects, and then rejects as the first of those did. */
+export async function allDone(running: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(running);
+  await Promise.all(running);
+}
+
 /** The check of that title, which must exist. */
 export function checkTitled<S>(checks: readonly Check<S>[], title: string): Check<S> {
   const found = checks.find((check) => check.title === title);
   if (found === undefined) throw new Error(`no check is titled "${title}"`);
   return found;
+}
+
+/** A mistake that an adapter could make, put into one that works, and the title of the check that must find it. */
+export interface SeededBug<T> {
+  readonly bug: string;
+  readonly foundBy: string;
+  wrap(handle: T): T;
 }

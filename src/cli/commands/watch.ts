@@ -25,8 +25,8 @@ interface WatchOptions extends ContextOptions {
   readonly decisions?: boolean;
   readonly definitions?: boolean;
   readonly context?: string;
-  /** False for `--no-reconnect`. */
-  readonly reconnect: boolean;
+  /** False for `--no-reconnect`, else absent. */
+  readonly reconnect?: false;
 }
 
 type WatchRequest = Exclude<MessageInitShape<typeof WatchFlagsRequestSchema>, { $typeName: string }>;
@@ -61,7 +61,7 @@ export function register(command: Command, open: OpenSession): void {
         flagKeys: keys.map(keyOf),
         environment: await environmentFor(session),
       };
-      await follow(session, request, options.reconnect);
+      await follow(session, request, options.reconnect ?? true);
     });
 }
 

@@ -18,6 +18,9 @@ const WATCH = '/vexil.v1.EvaluationService/WatchFlags';
 const STREAM = '/vexil.v1.EvaluationService/EvaluateStream';
 const WRITE = '/vexil.v1.FlagService/CreateFlag';
 
+const GZIP_BOMB = gzipSync(Buffer.alloc(5_000_000, 32));
+const BROTLI_BOMB = brotliCompressSync(Buffer.alloc(1_000_000, 32));
+
 const refused: RefusedCall[] = [];
 const errors: unknown[] = [];
 let listener: Listener;
@@ -170,7 +173,7 @@ describe('createHttpHandler', () => {
   it('refuses deep nesting in a binary message', async () => {
     for (const { send } of BINARY.filter(({ name }) => name.includes('unary'))) {
       expect((await send(nested(20))).code).toBe(0);
-      expect((await send(nested(5_000))).code).toBe(Code.InvalidArgument);
+      expect((await send(nested(1_000))).code).toBe(Code.InvalidArgument);
     }
   });
 
@@ -197,8 +200,8 @@ describe('createHttpHandler', () => {
       (await send(message, { flags, headers: { [encodingHeader]: encoding } })).code;
     expect(await packed(gzipSync(good), 'gzip')).toBe(0);
     expect(await packed(brotliCompressSync(good), 'br')).toBe(0);
-    expect(await packed(gzipSync(Buffer.alloc(10_000_000, 32)), 'gzip')).toBe(Code.ResourceExhausted);
-    expect(await packed(brotliCompressSync(Buffer.alloc(1_000_000, 32)), 'br')).toBe(Code.ResourceExhausted);
+    expect(await packed(GZIP_BOMB, 'gzip')).toBe(Code.ResourceExhausted);
+    expect(await packed(BROTLI_BOMB, 'br')).toBe(Code.ResourceExhausted);
     expect(await packed(Buffer.concat([gzipSync(good), Buffer.from('tail')]), 'gzip')).toBe(
       Code.InvalidArgument,
     );
@@ -331,14 +334,13 @@ describe('createHttpHandler', () => {
     });
 
     it('refuses what it would refuse in a POST, in the same words', async () => {
-      const bomb = gzipSync(Buffer.alloc(5_000_000, 32)).toString('base64url');
-      const cases: [string, Code][] = [
+        const cases: [string, Code][] = [
         ['encoding=json&message={"a":1,"a":2}', Code.InvalidArgument],
         [`encoding=json&message=${'['.repeat(100)}`, Code.InvalidArgument],
         ['encoding=json&message={', Code.InvalidArgument],
         ['encoding=proto&base64=1&message=!!!', Code.InvalidArgument],
         ['encoding=proto&base64=1&message=CP8', Code.InvalidArgument],
-        [`encoding=json&base64=1&compression=gzip&message=${bomb}`, Code.ResourceExhausted],
+        [`encoding=json&base64=1&compression=gzip&message=${GZIP_BOMB.toString('base64url')}`, Code.ResourceExhausted],
         ['encoding=json&base64=1&compression=gzip&message=e30', Code.InvalidArgument],
         ['encoding=json&compression=snappy&message={}', Code.Unimplemented],
       ];

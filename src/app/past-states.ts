@@ -1,0 +1,83 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { idOf, idString, type ObjectState } from '../core/change.ts';
+import { FlagError } from '../core/errors.ts';
+import type { ChangeLog } from '../ports/change-log.ts';
+import { emptyState, objectsOf, type ProjectState, stateOf } from './project-state.ts';
+
+const KEPT = 8;
+const PAGE = 100;
+
+/** What projects were like at earlier revisions, made from the log again. A few states are kept to start from. */
+export class PastStates {
+  readonly #log: ChangeLog;
+  /** The most recently used last. */
+  readonly #kept = new Map<string, ProjectState>();
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(log: ChangeLog) {
+    this.#log = log;
+  }
+
+  /** Rejects with `out_of_range` beyond the head. One replay runs at a time, and lets the event loop go on. */
+  at(project: string, revision: number): Promise<ProjectState> {
+    const result = this.#running.then(() => this.#replay(project, revision));
+    this.#running = result.catch(() => undefined);
+    return result;
+  }
+
+  async #replay(project: string, revision: number): Promise<ProjectState> {
+    const base = this.#nearest(project, revision);
+    const state = base.revision === revision ? base : await this.#advance(base, revision);
+    this.#keep(state);
+    return state;
+  }
+
+  async #advance(base: ProjectState, revision: number): Promise<ProjectState> {
+    const objects = new Map<string, { readonly object: ObjectState; readonly version: number }>();
+    for (const { state: object, version } of objectsOf(base))
+      objects.set(idString(idOf(object)), { object, version });
+    let at: { revision: number; hash: string; time: string } = base;
+    while (at.revision < revision) {
+      const changes = await this.#log.read(base.key, at.revision, Math.min(PAGE, revision - at.revision));
+      if (changes.length === 0) throw beyondHead(revision, at.revision);
+      for (const change of changes) {
+        for (const operation of change.operations)
+          if (operation.op === 'delete') objects.delete(idString(operation.id));
+          else
+            objects.set(idString(idOf(operation.object)), {
+              object: operation.object,
+              version: change.revision,
+            });
+        at = change;
+      }
+      await nextTurn();
+    }
+    const { hash, time } = at;
+    return stateOf(base.key, { revision, hash, time }, objects.values());
+  }
+
+  #nearest(project: string, revision: number): ProjectState {
+    let nearest = emptyState(project);
+    for (const state of this.#kept.values())
+      if (state.key === project && state.revision <= revision && state.revision > nearest.revision)
+        nearest = state;
+    return nearest;
+  }
+
+  #keep(state: ProjectState): void {
+    const name = `${state.key}/${state.revision}`;
+    this.#kept.delete(name);
+    this.#kept.set(name, state);
+    for (const [oldest] of this.#kept) {
+      if (this.#kept.size <= KEPT) break;
+      this.#kept.delete(oldest);
+    }
+  }
+}
+
+function beyondHead(revision: number, head: number): FlagError {
+  return new FlagError('out_of_range', `there is no revision ${revision} yet; the newest is ${head}`, {
+    reason: 'REVISION_NOT_REACHED',
+    metadata: { head: String(head) },
+  });
+}

@@ -1,0 +1,180 @@
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import * as wire from '../../gen/vexil/v1/history_service_pb.ts';
+import type { Catalog } from '../app/catalog.ts';
+import type { ContextLimits } from '../app/decisions.ts';
+import { evaluateIn } from '../app/evaluate-at.ts';
+import type { ChangeFilter, History } from '../app/history.ts';
+import { revertTo } from '../app/manage/revert.ts';
+import { differencesBy } from '../app/object-differences.ts';
+import type { ProjectState } from '../app/project-state.ts';
+import type { Writer } from '../app/writer.ts';
+import { invalid } from '../core/errors.ts';
+import type { Instant } from '../core/model.ts';
+import { contextFrom } from './convert/context.ts';
+import { evaluateResponseOf } from './convert/decision.ts';
+import { objectChangeMessage, revisionDetailMessage, revisionMessage } from './convert/history.ts';
+import { traceMessage } from './convert/trace.ts';
+import { checkedKey, parseEnvironment, parseLog, parseObject, parseProject, parseRevision } from './names.ts';
+import { bindingOf, pageSizeOf, pageTokenOf, positionOf } from './paging.ts';
+import { principalOf } from './principal-key.ts';
+import { instantOf, timestampOf } from './timestamp.ts';
+import { intentOf, receiptOf } from './writes.ts';
+
+type Service = ServiceImpl<typeof wire.HistoryService>;
+
+export interface HistoryServiceDeps {
+  readonly writer: Writer;
+  readonly catalog: Catalog;
+  readonly history: History;
+  readonly contextLimits: ContextLimits;
+}
+
+export function historyService(deps: HistoryServiceDeps): Service {
+  return { ...logMethods(deps), ...stateMethods(deps), revertToRevision: revertMethod(deps) };
+}
+
+function logMethods({
+  history,
+  catalog,
+}: HistoryServiceDeps): Pick<Service, 'listRevisions' | 'getRevision' | 'verifyHistory'> {
+  return {
+    async listRevisions(request) {
+      const project = parseLog(request.parent, 'parent');
+      const filter = filterFrom(request, project);
+      const size = pageSizeOf(request.pageSize);
+      const binding = bindingOf(wire.ListRevisionsRequestSchema, request);
+      const below = request.pageToken === '' ? undefined : Number(positionOf(request.pageToken, binding));
+      const { changes, next } = await history.list(project, filter, size, below);
+      return {
+        revisions: changes.map(revisionMessage),
+        nextPageToken: next === undefined ? '' : pageTokenOf(String(next), binding),
+      };
+    },
+
+    async getRevision(request) {
+      const { project, revision } = parseRevision(request.name, 'name');
+      const { change, differences } = await history.change(project, revision);
+      return { revision: revisionDetailMessage(change, differences) };
+    },
+
+    async verifyHistory(request) {
+      const project = parseLog(request.parent, 'parent');
+      const known = catalog.everyState().find((state) => state.key === project);
+      const { revisionsChecked, broken } = await history.verify(project, known);
+      return {
+        intact: broken === undefined,
+        revisionsChecked: BigInt(revisionsChecked),
+        ...(broken && { brokenRevision: BigInt(broken.revision), problem: broken.problem }),
+      };
+    },
+  };
+}
+
+function stateMethods({
+  history,
+  contextLimits,
+}: HistoryServiceDeps): Pick<Service, 'diffRevisions' | 'evaluateAt'> {
+  return {
+    async diffRevisions(request) {
+      const project = parseLog(request.parent, 'parent');
+      const from = revisionFrom(request.fromRevision, 'from_revision');
+      const to = revisionFrom(request.toRevision, 'to_revision') || (await history.head(project));
+      const differences = await history.differences(project, from, to);
+      return {
+        changes: differences.map((difference) => objectChangeMessage(project, difference)),
+        fromRevision: BigInt(from),
+        toRevision: BigInt(to),
+      };
+    },
+
+    async evaluateAt(request) {
+      const { project, environment } = parseEnvironment(request.parent, 'parent');
+      const flag = checkedKey(request.flagKey, 'flag_key');
+      const context = contextFrom(request.context, contextLimits);
+      const { state, time } = await momentOf(history, project, request.at);
+      const nowMs = Date.parse(time);
+      const asked = { environment, flag, context, nowMs, explain: request.explain };
+      const { outcome, steps } = evaluateIn(state, asked);
+      const evaluation = evaluateResponseOf(outcome, state.revision);
+      if (request.explain) evaluation.trace = traceMessage(steps);
+      return { evaluation, time: timestampOf(time) };
+    },
+  };
+}
+
+function revertMethod({ writer, history }: HistoryServiceDeps): Service['revertToRevision'] {
+  return async (request, context) => {
+    const principal = principalOf(context);
+    const project = parseProject(request.parent, 'parent');
+    const revision = revisionFrom(request.revision, 'revision');
+    if (revision === 0) throw invalid([{ path: 'revision', message: 'is required' }]);
+    const expectedHead = revisionFrom(request.expectedHead, 'expected_head') || undefined;
+    const intent = intentOf(
+      principal,
+      project,
+      'project.revert',
+      wire.RevertToRevisionRequestSchema,
+      request,
+    );
+    const plan = revertTo(await history.stateAt(project, revision), expectedHead);
+    const committed = await writer.commit(intent, plan);
+    const before = await history.stateAt(
+      project,
+      committed.unchanged ? committed.revision : committed.revision - 1,
+    );
+    const differences = differencesBy(before, committed.operations);
+    return {
+      changes: differences.map((difference) => objectChangeMessage(project, difference)),
+      receipt: receiptOf(committed),
+    };
+  };
+}
+
+/** The state that was asked for, and the moment that it is to be evaluated at. */
+async function momentOf(
+  history: History,
+  project: string,
+  at: wire.EvaluateAtRequest['at'],
+): Promise<{ state: ProjectState; time: Instant }> {
+  switch (at.case) {
+    case 'revision': {
+      const state = await history.stateAt(project, revisionFrom(at.value, 'revision'));
+      if (state.revision === 0) throw invalid([{ path: 'revision', message: 'must be at least 1' }]);
+      return { state, time: state.time };
+    }
+    case 'time': {
+      const time = instantOf(at.value, 'time');
+      return { state: await history.stateAtTime(project, time), time };
+    }
+    case undefined:
+      throw invalid([{ path: 'at', message: 'must be a revision or a time' }]);
+  }
+}
+
+function filterFrom(request: wire.ListRevisionsRequest, project: string): ChangeFilter {
+  const { object, action, actor, startTime, endTime } = request;
+  return {
+    ...(object !== '' && { object: objectFrom(object, project) }),
+    ...(action !== '' && { action }),
+    ...(actor !== '' && { actor }),
+    ...instantField('from', startTime, 'start_time'),
+    ...instantField('until', endTime, 'end_time'),
+  };
+}
+
+function objectFrom(name: string, project: string) {
+  const object = parseObject(name, 'object');
+  if (object.project !== project) throw invalid([{ path: 'object', message: 'must be of the same project' }]);
+  return object.id;
+}
+
+function instantField(name: 'from' | 'until', time: Timestamp | undefined, field: string) {
+  return time === undefined ? {} : { [name]: instantOf(time, field) };
+}
+
+function revisionFrom(revision: bigint, field: string): number {
+  if (revision < 0n || revision > BigInt(Number.MAX_SAFE_INTEGER))
+    throw invalid([{ path: field, message: 'must be a revision' }]);
+  return Number(revision);
+}

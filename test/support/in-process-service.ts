@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import type { DescService } from '@bufbuild/protobuf';
+import {
+  type Client,
+  ConnectError,
+  type ConnectRouter,
+  createClient,
+  createRouterTransport,
+  type Interceptor,
+} from '@connectrpc/connect';
+import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
+import { HistoryService } from '../../gen/vexil/v1/history_service_pb.ts';
+import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
+import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
+import { ReleaseService } from '../../gen/vexil/v1/release_service_pb.ts';
+import { SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
+import { DEFAULT_CONTEXT_LIMITS } from '../../src/app/decisions.ts';
+import { History } from '../../src/app/history.ts';
+import { type Principal, SYSTEM } from '../../src/app/principal.ts';
+import { errorInterceptor } from '../../src/rpc/errors.ts';
+import { flagService } from '../../src/rpc/flag-service.ts';
+import { historyService } from '../../src/rpc/history-service.ts';
+import { keyService } from '../../src/rpc/key-service.ts';
+import { principalKey } from '../../src/rpc/principal-key.ts';
+import { projectService } from '../../src/rpc/project-service.ts';
+import { releaseService } from '../../src/rpc/release-service.ts';
+import { segmentService } from '../../src/rpc/segment-service.ts';
+import { type Instance, openInstance, PEPPER } from './instance.ts';
+
+/** May do everything everywhere. */
+export const ROOT: Principal = {
+  keyId: 'root',
+  kind: 'admin',
+  project: SYSTEM,
+  environment: undefined,
+  scopes: ['read', 'write', 'halt', 'keys'],
+  allowedOrigins: [],
+  expiresAt: Number.POSITIVE_INFINITY,
+};
+
+/** Clients of every management service of an instance, called as one principal. */
+export interface Clients {
+  readonly projects: Client<typeof ProjectService>;
+  readonly flags: Client<typeof FlagService>;
+  readonly segments: Client<typeof SegmentService>;
+  readonly releases: Client<typeof ReleaseService>;
+  readonly keys: Client<typeof KeyService>;
+  readonly history: Client<typeof HistoryService>;
+}
+
+/**
+ * The management services over the real adapters, in this process and without sockets. Calls go through the
+ * protocol's own encoding and the error interceptor; `unexpected` collects what no code foresaw.
+ */
+export async function openService(): Promise<
+  Clients & { instance: Instance; unexpected: unknown[]; as(principal: Principal): Clients } & AsyncDisposable
+> {
+  const instance = await openInstance();
+  const unexpected: unknown[] = [];
+  const errors = errorInterceptor((error) => unexpected.push(error));
+  const routes = routesOf(instance);
+  const as = (principal: Principal) => clientsOf(routes, [errors, authenticatedAs(principal)]);
+  const close = () => instance[Symbol.asyncDispose]();
+  return { ...as(ROOT), instance, unexpected, as, [Symbol.asyncDispose]: close };
+}
+
+/** The error that a call rejects with; fails if it does not. */
+export async function errorOf(call: Promise<unknown>): Promise<ConnectError> {
+  try {
+    await call;
+  } catch (error) {
+    return ConnectError.from(error);
+  }
+  throw new Error('the call was expected to fail');
+}
+
+function routesOf({ log, writer, catalog }: Instance): (router: ConnectRouter) => void {
+  const deps = { writer, catalog };
+  const history = new History(log);
+  return (router) =>
+    router
+      .service(ProjectService, projectService(deps))
+      .service(FlagService, flagService(deps))
+      .service(SegmentService, segmentService(deps))
+      .service(ReleaseService, releaseService(deps))
+      .service(KeyService, keyService({ ...deps, pepper: PEPPER, random: randomBytes }))
+      .service(HistoryService, historyService({ ...deps, history, contextLimits: DEFAULT_CONTEXT_LIMITS }));
+}
+
+function clientsOf(routes: (router: ConnectRouter) => void, interceptors: Interceptor[]): Clients {
+  const transport = createRouterTransport(routes, { router: { interceptors } });
+  const client = <S extends DescService>(service: S) => createClient(service, transport);
+  return {
+    projects: client(ProjectService),
+    flags: client(FlagService),
+    segments: client(SegmentService),
+    releases: client(ReleaseService),
+    keys: client(KeyService),
+    history: client(HistoryService),
+  };
+}
+
+function authenticatedAs(principal: Principal): Interceptor {
+  return (next) => (request) => {
+    request.contextValues.set(principalKey, principal);
+    return next(request);
+  };
+}

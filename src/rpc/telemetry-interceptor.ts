@@ -1,0 +1,99 @@
+import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
+import { codeToString } from '@connectrpc/connect/protocol-connect';
+import type { RefusedCall } from './http-handler.ts';
+import { wireFormatOf } from './wire-format.ts';
+
+/** One call that has ended, in the terms of OpenTelemetry's conventions for RPC. */
+export interface CallRecord {
+  readonly system: 'grpc' | 'connectrpc';
+  /** `vexil.v1.FlagService/GetFlag`, or `_OTHER` for a method that does not exist. */
+  readonly method: string;
+  /** gRPC's name for the status: `OK`, `NOT_FOUND`. */
+  readonly status: string;
+  /** The status, when it is the server's fault. */
+  readonly errorType: string | undefined;
+  readonly durationMs: number;
+}
+
+export type RecordCall = (call: CallRecord) => void;
+
+/** Codes that a server has to answer for; the others tell callers about their own calls. */
+const SERVER_FAULTS = new Set<Code>([
+  Code.Unknown,
+  Code.DeadlineExceeded,
+  Code.Unimplemented,
+  Code.Internal,
+  Code.Unavailable,
+  Code.DataLoss,
+]);
+
+/**
+ * Records each call when it has ended; a stream ends when its last message has been taken, when it fails, or when
+ * its caller leaves. Must be the outermost interceptor.
+ */
+export function telemetryInterceptor(record: RecordCall): Interceptor {
+  return (next) => async (request) => {
+    const startedAt = performance.now();
+    const protocol = wireFormatOf(request.header.get('content-type'))?.protocol ?? 'connect';
+    const ended = (code: Code | undefined): void => {
+      const method = `${request.service.typeName}/${request.method.name}`;
+      record(recordOf(protocol, method, code, performance.now() - startedAt));
+    };
+    try {
+      const response = await next(request);
+      if (response.stream) return { ...response, message: observed(response.message, request.signal, ended) };
+      ended(undefined);
+      return response;
+    } catch (error) {
+      ended(codeOf(error));
+      throw error;
+    }
+  };
+}
+
+/** The record of a call that no interceptor saw. */
+export function refusedCallRecord({ method, protocol, code, durationMs }: RefusedCall): CallRecord {
+  const name = method === undefined ? '_OTHER' : `${method.parent.typeName}/${method.name}`;
+  return recordOf(protocol, name, code, durationMs);
+}
+
+async function* observed<T>(
+  messages: AsyncIterable<T>,
+  signal: AbortSignal,
+  ended: (code: Code | undefined) => void,
+): AsyncGenerator<T> {
+  // What a stream that is abandoned, rather than finished, ends with.
+  let code: Code | undefined = Code.Canceled;
+  try {
+    yield* messages;
+    code = undefined;
+  } catch (error) {
+    code = codeOf(error);
+    throw error;
+  } finally {
+    ended(code === Code.Canceled && signal.aborted ? abortCode(signal) : code);
+  }
+}
+
+function abortCode({ reason }: AbortSignal): Code {
+  return reason instanceof ConnectError ? reason.code : Code.Canceled;
+}
+
+function codeOf(error: unknown): Code {
+  return error instanceof ConnectError ? error.code : Code.Internal;
+}
+
+function recordOf(
+  protocol: RefusedCall['protocol'],
+  method: string,
+  code: Code | undefined,
+  durationMs: number,
+): CallRecord {
+  const status = code === undefined ? 'OK' : statusOf(code);
+  const errorType = code !== undefined && SERVER_FAULTS.has(code) ? status : undefined;
+  return { system: protocol === 'connect' ? 'connectrpc' : 'grpc', method, status, errorType, durationMs };
+}
+
+function statusOf(code: Code): string {
+  return code === Code.Canceled ? 'CANCELLED' : codeToString(code).toUpperCase();
+}

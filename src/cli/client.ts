@@ -11,21 +11,20 @@ const callTimeoutMs = 30_000;
 
 /** The one way to the API. The first call opens the connection; whoever made the client disposes of it. */
 export interface ApiClient extends Disposable {
-  /** Rejects with a ConnectError, at the latest after 30 seconds. */
+  /** Rejects with a ConnectError, at the latest after 30 seconds or when the user stops it. */
   call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     input: MessageInitShape<I>,
   ): Promise<MessageShape<O>>;
-  /** Runs until the server ends it, the signal aborts or the reader stops. */
+  /** Runs until the server ends it, the user stops it or the reader does. */
   stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     input: MessageInitShape<I>,
-    signal: AbortSignal,
   ): AsyncIterable<MessageShape<O>>;
 }
 
-/** Speaks gRPC over HTTP/2, in clear text for http and with TLS for https. */
-export function createApiClient(server: string, token: string | undefined): ApiClient {
+/** Speaks gRPC over HTTP/2, in clear text for http and with TLS for https. Every call ends when `signal` aborts. */
+export function createApiClient(server: string, token: string | undefined, signal: AbortSignal): ApiClient {
   let opened: Promise<Opened> | undefined;
   let close = () => {};
   const transport = async () => {
@@ -37,9 +36,9 @@ export function createApiClient(server: string, token: string | undefined): ApiC
   return {
     async call(method, input) {
       const { unary } = await transport();
-      return (await unary(method, undefined, callTimeoutMs, undefined, input)).message;
+      return (await unary(method, signal, callTimeoutMs, undefined, input)).message;
     },
-    async *stream(method, input, signal) {
+    async *stream(method, input) {
       const { stream } = await transport();
       const response = await stream(method, signal, undefined, undefined, once(input));
       yield* response.message;

@@ -8,7 +8,7 @@ import { UsageError } from './usage-error.ts';
 
 /**
  * Runs one command line (without the program's name) and answers with its exit code: 0 done, 1 failed, 2 wrong
- * usage, 4 no sufficient key.
+ * usage, 4 no sufficient key, 130 stopped by the user.
  */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   let print: Printer | undefined;
@@ -25,6 +25,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     await createProgram(io, open).parseAsync(normalizeArguments(args), { from: 'user' });
     return 0;
   } catch (error) {
+    if (io.signal.aborted) return 130;
     return await report(error, print ?? createPrinter(io, {}), settings);
   } finally {
     session?.[Symbol.dispose]();
@@ -37,7 +38,7 @@ async function openSession(io: Io, print: Printer, settings: Settings): Promise<
     import('./scope.ts'),
     import('./session.ts'),
   ]);
-  const client = createApiClient(settings.server.value, settings.token?.value);
+  const client = createApiClient(settings.server.value, settings.token?.value, io.signal);
   return createSession(io, print, settings, client, createScope(settings, client));
 }
 

@@ -388,6 +388,24 @@ describe('watching', () => {
   });
 });
 
+describe('stopping', () => {
+  it('ends a call that nobody answers', async () => {
+    const stop = new AbortController();
+    const { code, stdout, stderr } = await against(
+      (router) =>
+        router.rpc(flags.getFlag, (_request, { signal }) => {
+          stop.abort();
+          return new Promise((_resolve, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason));
+          });
+        }),
+      ['flag', 'get', 'checkout'],
+      { signal: stop.signal },
+    );
+    expect({ code, stdout, stderr }).toEqual({ code: 130, stdout: '', stderr: '' });
+  });
+});
+
 describe('a refusal', () => {
   const refuse = (error: ConnectError, args = ['flag', 'get', 'checkout']) =>
     against(

@@ -127,6 +127,10 @@ describe('contexts', () => {
     const printed = await runCli(['config', 'print'], { env: inHome({ VEXIL_TOKEN: 'vx_admin_k1_secret' }) });
     expect(printed.stdout).toContain('vx_admin_k1_…');
     expect(printed.stdout).not.toContain('secret');
+    const other = await runCli(['config', 'print'], {
+      env: inHome({ VEXIL_TOKEN: 'some_other_secret_thing' }),
+    });
+    expect(other.stdout).not.toContain('some');
     const listed = await runCli(['context', 'list', '-o', 'json'], { env: inHome() });
     expect(listed.stdout).not.toContain('ctx-key');
   });

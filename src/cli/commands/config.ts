@@ -37,7 +37,6 @@ export function register(config: Command, open: OpenSession): void {
 /** Of a key, the kind and the id are no secret: `vx_admin_k1_…`. */
 function redacted(token: Setting | undefined): Setting | undefined {
   if (token === undefined) return undefined;
-  const parts = token.value.split('_');
-  const shown = parts.length >= 4 ? `${parts.slice(0, 3).join('_')}_…` : '…';
-  return { value: shown, source: token.source };
+  const known = /^vx_(server|web|admin)_[^_]+_/.exec(token.value)?.[0] ?? '';
+  return { value: `${known}…`, source: token.source };
 }

@@ -79,11 +79,7 @@ async function follow(session: Session, request: WatchRequest, reconnect: boolea
   let isConnected = false;
   while (!signal.aborted) {
     try {
-      const messages = session.stream(
-        EvaluationService.method.watchFlags,
-        { ...request, resumeToken },
-        signal,
-      );
+      const messages = session.stream(EvaluationService.method.watchFlags, { ...request, resumeToken });
       for await (const message of messages) {
         printMessage(session, message);
         resumeToken = tokenOf(message) || resumeToken;

@@ -21,6 +21,8 @@ export type ErrorKind =
 export interface Violation {
   readonly path: string;
   readonly message: string;
+  /** The limit (a name of `Limits`) that is exceeded. Any such violation makes the error `exhausted`. */
+  readonly limit?: string;
 }
 
 export interface ErrorDetails {

@@ -79,12 +79,12 @@ function recompile(snapshot: Snapshot, flagKey: string, probe: Probe): Snapshot 
   return updateSnapshot(snapshot, {
     revision: snapshot.revision,
     flags: {
-      upserts: present(flags, snapshot.flags).map((one) => {
+      upserts: sound(flags, snapshot.flags).map((one) => {
         return compileFlag(one.flag, one.settings, one.version, probe);
       }),
     },
     segments: {
-      upserts: present(segments, snapshot.segments).map((one) => {
+      upserts: sound(segments, snapshot.segments).map((one) => {
         return compileSegment(one.segment, one.version, probe);
       }),
     },
@@ -98,6 +98,11 @@ function reachable(seeds: readonly string[], referencesOf: (key: string) => read
   return found;
 }
 
-function present<T>(keys: ReadonlySet<string>, parts: ReadonlyMap<string, T>): T[] {
-  return [...keys].flatMap((key) => parts.get(key) ?? []);
+/** Those without a problem: what cannot be compiled stays as it is, and has nothing to be traced. */
+function sound<T extends { readonly problem: string | undefined }>(
+  keys: ReadonlySet<string>,
+  parts: ReadonlyMap<string, T>,
+): T[] {
+  const found = [...keys].flatMap((key) => parts.get(key) ?? []);
+  return found.filter(({ problem }) => problem === undefined);
 }

@@ -879,6 +879,8 @@ export const ScheduledChangeSchema: GenMessage<ScheduledChange> = /*@__PURE__*/
  */
 export type ScheduledRollout = Message<"vexil.v1.ScheduledRollout"> & {
   /**
+   * Empty: the rule `rollout` for everybody, made at once with nobody in it if need be.
+   *
    * @generated from field: string rule_id = 1;
    */
   ruleId: string;

@@ -986,7 +986,7 @@ export type UpdateRuleRequest = Message<"vexil.v1.UpdateRuleRequest"> & {
   etag: string;
 
   /**
-   * Replaces the rule of that id.
+   * Replaces the rule of that id. Without a priority it keeps its own.
    *
    * @generated from field: vexil.v1.Rule rule = 3;
    */
@@ -1617,6 +1617,8 @@ export const FlagService: GenService<{
     output: typeof ArchiveFlagResponseSchema;
   },
   /**
+   * As an active flag, whatever it was before it was archived.
+   *
    * @generated from rpc vexil.v1.FlagService.RestoreFlag
    */
   restoreFlag: {
@@ -1746,7 +1748,8 @@ export const FlagService: GenService<{
     output: typeof DeleteRuleResponseSchema;
   },
   /**
-   * Sets a rule's rollout. Without a rule id: the rule `rollout` for everybody, made if need be.
+   * Sets a rule's rollout. Without a rule id: the rule `rollout` for everybody, made if need be. A ramp
+   * that has started would override the rollout, and is ended.
    *
    * @generated from rpc vexil.v1.FlagService.SetRollout
    */

@@ -118,7 +118,7 @@ export class Writer {
         unchanged: false,
         warnings,
         operations,
-        state: this.#catalog.state(intent.project),
+        state: { ...next, revision: change.revision, hash: change.hash, time: change.time },
       };
     }
     throw new FlagError('conflict', 'others are writing to this project; try again', {

@@ -8,6 +8,7 @@ import {
   createRouterTransport,
   type Interceptor,
 } from '@connectrpc/connect';
+import { FlagType } from '../../gen/vexil/v1/definitions_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
 import { HistoryService } from '../../gen/vexil/v1/history_service_pb.ts';
 import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
@@ -37,6 +38,9 @@ export const ROOT: Principal = {
   allowedOrigins: [],
   expiresAt: Number.POSITIVE_INFINITY,
 };
+
+/** The least that makes a flag: `on` and `off`, off by default. */
+export const BOOLEAN = { type: FlagType.BOOLEAN };
 
 /** Clients of every management service of an instance, called as one principal. */
 export interface Clients {

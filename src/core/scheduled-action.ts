@@ -5,7 +5,11 @@ import type { FlagSettings, Instant, Rule, ScheduledChange } from './model.ts';
  * The settings once a scheduled change has been made: its action done and itself no longer pending. Throws
  * `failed_precondition` if the rule that it is about is gone.
  */
-export function applyScheduledAction(settings: FlagSettings, change: ScheduledChange, now: Instant): FlagSettings {
+export function applyScheduledAction(
+  settings: FlagSettings,
+  change: ScheduledChange,
+  now: Instant,
+): FlagSettings {
   const scheduledChanges = settings.scheduledChanges.filter(({ id }) => id !== change.id);
   return { ...actedOn(settings, change, now), scheduledChanges };
 }

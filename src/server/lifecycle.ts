@@ -25,7 +25,7 @@ export interface Lifecycle {
   /** A port to be closed gracefully when the service stops. */
   addListener(listener: Listener): void;
   /** To be run when all calls have ended, in the order of their addition, each after the one before. */
-  addCloser(name: string, close: () => Promise<void> | void): void;
+  addCloser(name: string, close: () => PromiseLike<void> | void): void;
   /** Stops in order. Never rejects; a second call gives the outcome of the first. */
   stop(): Promise<StopOutcome>;
 }
@@ -38,7 +38,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { clock, log, shutdownMs } = options;
   const stopping = new AbortController();
   const listeners: Listener[] = [];
-  const closers: { name: string; close: () => Promise<void> | void }[] = [];
+  const closers: { name: string; close: () => PromiseLike<void> | void }[] = [];
   let outcome: Promise<StopOutcome> | undefined;
 
   const closeListeners = async (timeLeftMs: number): Promise<StopOutcome> => {

@@ -1,0 +1,66 @@
+import type { DescService } from '@bufbuild/protobuf';
+import type { ConnectRouter } from '@connectrpc/connect';
+import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
+import { EvaluationService } from '../../gen/vexil/v1/evaluation_pb.ts';
+import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
+import { HistoryService } from '../../gen/vexil/v1/history_service_pb.ts';
+import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
+import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
+import { ReleaseService } from '../../gen/vexil/v1/release_service_pb.ts';
+import { SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
+import { evaluationService } from '../rpc/evaluation-service.ts';
+import { flagService } from '../rpc/flag-service.ts';
+import { type HealthState, healthService } from '../rpc/health.ts';
+import { historyService } from '../rpc/history-service.ts';
+import { keyService } from '../rpc/key-service.ts';
+import { projectService } from '../rpc/project-service.ts';
+import { reflectionRoutes } from '../rpc/reflection.ts';
+import { releaseService } from '../rpc/release-service.ts';
+import { segmentService } from '../rpc/segment-service.ts';
+import type { App } from './compose.ts';
+import type { Config, Exposure } from './config.ts';
+
+const EVALUATION: readonly DescService[] = [EvaluationService, Health];
+const MANAGEMENT: readonly DescService[] = [
+  ProjectService,
+  FlagService,
+  SegmentService,
+  ReleaseService,
+  KeyService,
+  HistoryService,
+];
+
+/** The names of all services, for health checks. */
+export const SERVICE_NAMES: readonly string[] = [...EVALUATION, ...MANAGEMENT].map(
+  ({ typeName }) => typeName,
+);
+
+/** Registers what one of the two ports serves. Evaluation and health are on both. */
+export function routesOf(
+  app: App,
+  config: Config,
+  port: Exclude<Exposure, 'off'>,
+  health: HealthState,
+  stopping: AbortSignal,
+): (router: ConnectRouter) => void {
+  const manages = config.managementApi === port;
+  return (router) => {
+    router.service(Health, healthService(health, stopping));
+    router.service(EvaluationService, evaluationService(app.evaluation));
+    if (manages) {
+      router.service(ProjectService, projectService(app));
+      router.service(FlagService, flagService(app));
+      router.service(SegmentService, segmentService(app));
+      router.service(ReleaseService, releaseService(app));
+      router.service(KeyService, keyService(app));
+      router.service(HistoryService, historyService({ ...app, ...app.evaluation }));
+    }
+    if (config.reflection === port)
+      reflectionRoutes(router, manages ? [...EVALUATION, ...MANAGEMENT] : EVALUATION);
+  };
+}
+
+/** The services whose messages may be as large as definitions are. */
+export function isManagement(service: DescService): boolean {
+  return MANAGEMENT.some(({ typeName }) => typeName === service.typeName);
+}

@@ -251,7 +251,7 @@ export const readChecks: readonly Check<Store<ChangeLog>>[] = [
         fc.asyncProperty(logModel.steps, async (steps) => {
           await logModel.run(log, `random-${projects++}`, steps);
         }),
-        { numRuns: 25, seed: 7 },
+        { numRuns: 25, seed: 7, interruptAfterTimeLimit: 5_000 },
       );
     },
   },

@@ -1,29 +1,16 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { idOf, idString, type Operation } from '../../src/core/change.ts';
-import type { Position, ProjectedState, Projection, StoredObject } from '../../src/ports/projection.ts';
+import type { ProjectedState, Projection, StoredObject } from '../../src/ports/projection.ts';
+import { appliedTo, EMPTY_STATE, standing } from './folded-state.ts';
 import { flagObject } from './samples.ts';
 
-/** What a projection should hold, in memory. */
-export type Model = ProjectedState;
-
-/** Where it stands. */
-export function standing({ revision, hash }: Position): Position {
-  return { revision, hash };
-}
-
-/** The state that operations make of one. */
-export function appliedTo(model: Model, to: Position, operations: readonly Operation[]): Model {
-  const objects = new Map(model.objects.map((stored) => [idString(idOf(stored.object)), stored]));
-  for (const operation of operations) {
-    if (operation.op === 'delete') objects.delete(idString(operation.id));
-    else objects.set(idString(idOf(operation.object)), { object: operation.object, version: to.revision });
-  }
-  return { ...standing(to), objects: [...objects.values()] };
-}
-
 /** Demands that a project's state is this one; objects may come in any order. */
-export async function expectState(projection: Projection, project: string, model: Model): Promise<void> {
+export async function expectState(
+  projection: Projection,
+  project: string,
+  model: ProjectedState,
+): Promise<void> {
   const loaded = await projection.load(project);
   const byId = (objects: readonly StoredObject[] = []) =>
     new Map(objects.map((stored) => [idString(idOf(stored.object)), stored]));
@@ -76,12 +63,12 @@ function operationOf({ key: number, value }: Edit): Operation {
 async function take(
   projection: Projection,
   project: string,
-  model: Model | undefined,
+  model: ProjectedState | undefined,
   step: Step,
-): Promise<Model | undefined> {
+): Promise<ProjectedState | undefined> {
   switch (step.kind) {
     case 'apply': {
-      const base: Model = model ?? { revision: 0, hash: '', objects: [] };
+      const base = model ?? EMPTY_STATE;
       const to = { revision: base.revision + 1, hash: `hash-${base.revision + 1}` };
       const from = step.stale ? { revision: base.revision, hash: 'stale' } : standing(base);
       const operations = step.edits.map(operationOf);
@@ -108,7 +95,7 @@ async function take(
 export const projectionModel = {
   steps,
   async run(projection: Projection, project: string, asked: readonly Step[]): Promise<void> {
-    let model: Model | undefined;
+    let model: ProjectedState | undefined;
     for (const step of asked) model = await take(projection, project, model, step);
     await take(projection, project, model, { kind: 'load' });
     expect((await projection.projects()).includes(project)).toBe(model !== undefined);

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { ObjectState, Operation } from '../../src/core/change.ts';
 import { initialSettings } from '../../src/core/model.ts';
-import type { Position, Projection } from '../../src/ports/projection.ts';
+import type { Position, ProjectedState, Projection } from '../../src/ports/projection.ts';
 import { allDone, type Check, declareContract, type Store } from './contract.ts';
-import { appliedTo, expectState, type Model, projectionModel, standing } from './projection-model.ts';
+import { appliedTo, EMPTY_STATE, standing } from './folded-state.ts';
+import { expectState, projectionModel } from './projection-model.ts';
 import { CONFUSABLE, flagObject, inCodePointOrder } from './samples.ts';
 
 /** A store that can also be harmed, as a bad disk would. */
@@ -36,15 +37,13 @@ function remove(key: string): Operation {
 /** Applies to both, and demands that the projection says it did. */
 async function advance(
   projection: Projection,
-  model: Model,
+  model: ProjectedState,
   operations: readonly Operation[],
-): Promise<Model> {
+): Promise<ProjectedState> {
   const to = at(model.revision + 1);
   expect(await projection.apply('shop', standing(model), to, operations)).toBe(true);
   return appliedTo(model, to, operations);
 }
-
-const EMPTY: Model = { ...START, objects: [] };
 
 const applyChecks: readonly Check<ProjectionStore>[] = [
   {
@@ -56,14 +55,14 @@ const applyChecks: readonly Check<ProjectionStore>[] = [
       expect(await projection.apply('shop', at(1), at(2), [])).toBe(false);
       expect(await projection.load('shop')).toBeUndefined();
       expect(await projection.projects()).toEqual([]);
-      await expectState(projection, 'shop', await advance(projection, EMPTY, [put(flagObject('a'))]));
+      await expectState(projection, 'shop', await advance(projection, EMPTY_STATE, [put(flagObject('a'))]));
     },
   },
   {
     title: 'puts and deletes objects in order, with the revision that last changed each as its version',
     async run(store) {
       await using projection = await store.open();
-      let model = await advance(projection, EMPTY, [put(flagObject('a')), put(flagObject('b'))]);
+      let model = await advance(projection, EMPTY_STATE, [put(flagObject('a')), put(flagObject('b'))]);
       model = await advance(projection, model, [put(flagObject('b', 2)), put(flagObject('c'))]);
       await expectState(projection, 'shop', model);
       model = await advance(projection, model, [remove('a'), remove('never-there')]);
@@ -84,7 +83,7 @@ const applyChecks: readonly Check<ProjectionStore>[] = [
     title: 'changes nothing, and says so, unless it stands at exactly the position that an apply starts from',
     async run(store) {
       await using projection = await store.open();
-      let model = await advance(projection, EMPTY, [put(flagObject('a'))]);
+      let model = await advance(projection, EMPTY_STATE, [put(flagObject('a'))]);
       model = await advance(projection, model, [put(flagObject('b'))]);
       const elsewhere = [
         START,
@@ -105,7 +104,7 @@ const applyChecks: readonly Check<ProjectionStore>[] = [
     async run(store) {
       await using one = await store.open();
       await using other = await store.open();
-      const model = await advance(one, EMPTY, [put(flagObject('a'))]);
+      const model = await advance(one, EMPTY_STATE, [put(flagObject('a'))]);
       const to = (index: number) => ({ revision: 2, hash: `rival-${index}` });
       const operations = (index: number) => [put(flagObject(`rival-${index}`)), remove('a')];
       const results = await Promise.all(
@@ -132,7 +131,7 @@ const applyChecks: readonly Check<ProjectionStore>[] = [
       for (const { name, operations } of models)
         expect(await projection.apply(name, START, at(1), operations)).toBe(true);
       for (const { name, operations } of models)
-        await expectState(projection, name, appliedTo(EMPTY, at(1), operations));
+        await expectState(projection, name, appliedTo(EMPTY_STATE, at(1), operations));
     },
   },
 ];
@@ -148,9 +147,9 @@ const resetChecks: readonly Check<ProjectionStore>[] = [
     title: 'replaces whatever there is by the state of a reset, earlier revisions included',
     async run(store) {
       await using projection = await store.open();
-      const model = await advance(projection, EMPTY, [put(flagObject('a')), put(flagObject('b'))]);
+      const model = await advance(projection, EMPTY_STATE, [put(flagObject('a')), put(flagObject('b'))]);
       expect(await projection.apply('other', START, at(1), [put(flagObject('kept'))])).toBe(true);
-      const states: Model[] = [
+      const states: ProjectedState[] = [
         {
           ...at(7),
           objects: [
@@ -167,13 +166,13 @@ const resetChecks: readonly Check<ProjectionStore>[] = [
         await expectState(projection, 'shop', state);
       }
       expect(await projection.apply('shop', at(4), at(5), [put(flagObject('d'))])).toBe(true);
-      await expectState(projection, 'other', appliedTo(EMPTY, at(1), [put(flagObject('kept'))]));
+      await expectState(projection, 'other', appliedTo(EMPTY_STATE, at(1), [put(flagObject('kept'))]));
     },
   },
   {
     title: 'loads the state of the last apply or reset, also when it is opened again',
     async run(store) {
-      let model: Model = {
+      let model: ProjectedState = {
         ...at(3),
         objects: CONFUSABLE.map((key) => ({ object: flagObject(key, key), version: 2 })),
       };
@@ -224,7 +223,7 @@ const resetChecks: readonly Check<ProjectionStore>[] = [
     title: 'loads undefined if the state does not match its checksum, until it is reset',
     async run(store) {
       await using projection = await store.open();
-      const model = await advance(projection, EMPTY, [put(flagObject('a')), put(flagObject('b'))]);
+      const model = await advance(projection, EMPTY_STATE, [put(flagObject('a')), put(flagObject('b'))]);
       await store.damage('shop');
       expect(await projection.load('shop')).toBeUndefined();
       await projection.reset('shop', standing(model), model.objects);
@@ -248,7 +247,7 @@ const resetChecks: readonly Check<ProjectionStore>[] = [
     title: 'rejects every operation with unavailable once it is disposed',
     async run(store) {
       const projection = await store.open();
-      const model = await advance(projection, EMPTY, [put(flagObject('a'))]);
+      const model = await advance(projection, EMPTY_STATE, [put(flagObject('a'))]);
       await projection[Symbol.asyncDispose]();
       const operations: (() => Promise<unknown>)[] = [
         () => projection.apply('shop', at(1), at(2), []),
@@ -271,7 +270,7 @@ const resetChecks: readonly Check<ProjectionStore>[] = [
         fc.asyncProperty(projectionModel.steps, async (steps) => {
           await projectionModel.run(projection, `random-${projects++}`, steps);
         }),
-        { numRuns: 25, seed: 7 },
+        { numRuns: 25, seed: 7, interruptAfterTimeLimit: 5_000 },
       );
     },
   },

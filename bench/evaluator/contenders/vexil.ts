@@ -1,0 +1,114 @@
+import { type CompiledFlag, compileFlag } from '../../../src/core/compile-flag.ts';
+import { type CompiledSegment, compileSegment } from '../../../src/core/compile-segment.ts';
+import type { Context } from '../../../src/core/context.ts';
+import { Evaluation, evaluateAll } from '../../../src/core/evaluation.ts';
+import { type Condition, type Flag, initialSettings, type Rule } from '../../../src/core/model.ts';
+import type { Outcome } from '../../../src/core/outcome.ts';
+import { buildSnapshot, type Snapshot } from '../../../src/core/snapshot.ts';
+import { at, type Contender } from '../contender.ts';
+import { askedFlags, type BenchFlag, type BenchRule, type Scenario } from '../scenario.ts';
+
+export async function setUp(scenario: Scenario): Promise<Contender> {
+  const snapshot = snapshotOf(scenario);
+  const contexts = scenario.users.map(({ id, attributes }): Context => ({ targetingKey: id, attributes }));
+  const keys = askedFlags(scenario);
+  const { asks } = scenario;
+  return {
+    work:
+      asks.kind === 'one'
+        ? { kind: 'sync', run: (index) => evaluateOne(snapshot, at(contexts, index), asks.flag) }
+        : { kind: 'sync', run: (index) => countAll(snapshot, at(contexts, index)) },
+    answers: async (user) => answersOf(snapshot, at(contexts, user), keys, asks.kind),
+  };
+}
+
+/** A clock is read for every call, as a server does. */
+function evaluateOne(snapshot: Snapshot, context: Context, flag: string): number {
+  return isOn(new Evaluation(snapshot, context, Date.now()).flag(flag)) ? 1 : 0;
+}
+
+function countAll(snapshot: Snapshot, context: Context): number {
+  let on = 0;
+  evaluateAll(snapshot, context, Date.now(), (outcome) => {
+    if (isOn(outcome)) on++;
+  });
+  return on;
+}
+
+function answersOf(
+  snapshot: Snapshot,
+  context: Context,
+  keys: readonly string[],
+  asks: 'one' | 'all',
+): boolean[] {
+  if (asks === 'one') return keys.map((key) => evaluateOne(snapshot, context, key) === 1);
+  const on = new Map<string, boolean>();
+  evaluateAll(snapshot, context, Date.now(), (outcome) => on.set(outcome.flag, isOn(outcome)));
+  return keys.map((key) => on.get(key) ?? false);
+}
+
+function isOn(outcome: Outcome): boolean {
+  return outcome.value === true;
+}
+
+function snapshotOf({ flags, betaUsers }: Scenario): Snapshot {
+  const parts = { project: 'bench', environment: 'production', revision: 1, releases: [] };
+  return buildSnapshot({ ...parts, flags: flags.map(compiledFlag), segments: [betaSegment(betaUsers)] });
+}
+
+const NEVER = '2026-01-01T00:00:00.000Z';
+
+function compiledFlag({ key, rules, requires }: BenchFlag): CompiledFlag {
+  const flag: Flag = {
+    ...{ key, name: key, description: '', tags: [], owner: '', type: 'boolean', status: 'active' },
+    variations: [
+      { key: 'on', value: true },
+      { key: 'off', value: false },
+    ],
+    ...{
+      defaultVariation: 'off',
+      clientVisible: false,
+      temporary: false,
+      createdAt: NEVER,
+      updatedAt: NEVER,
+    },
+  };
+  return compileFlag(
+    flag,
+    {
+      ...initialSettings(key),
+      enabled: true,
+      prerequisites: requires === undefined ? [] : [{ flag: requires, variations: ['on'] }],
+      rules: rules.map((rule, index) => ruleOf(rule, index, key)),
+    },
+    1,
+  );
+}
+
+/** The rollout is salted with the flag's key, as it is in flagd, so that both choose the same users. */
+function ruleOf(rule: BenchRule, index: number, flag: string): Rule {
+  const condition = conditionOf(rule);
+  const percent = rule.kind === 'attribute' ? rule.percent : undefined;
+  return {
+    ...{ id: `rule-${index}`, name: '', priority: index, recordExposures: true },
+    serve: { kind: 'variation', variation: 'on' },
+    ...(condition === undefined ? {} : { condition }),
+    ...(percent === undefined ? {} : { rollout: { weight: percent * 1000, salt: flag } }),
+  };
+}
+
+function conditionOf(rule: BenchRule): Condition | undefined {
+  switch (rule.kind) {
+    case 'everybody':
+      return undefined;
+    case 'segment':
+      return { kind: 'segment', segments: ['beta'], negate: false };
+    case 'attribute':
+      return { kind: 'clause', attribute: rule.attribute, operator: 'in', values: rule.values };
+  }
+}
+
+function betaSegment(included: readonly string[]): CompiledSegment {
+  const texts = { key: 'beta', name: 'beta', description: '', createdAt: NEVER, updatedAt: NEVER };
+  return compileSegment({ ...texts, included, excluded: [], archived: false }, 1);
+}

@@ -35,9 +35,12 @@ const SCANNED_PER_CALL = 2_000;
 export class History {
   readonly #log: ChangeLog;
   readonly #past: PastStates;
+  readonly #scannedPerCall: number;
 
-  constructor(log: ChangeLog) {
+  /** `scannedPerCall`: how many changes one `list` looks at. Default: 2000. */
+  constructor(log: ChangeLog, options: { readonly scannedPerCall?: number } = {}) {
     this.#log = log;
+    this.#scannedPerCall = options.scannedPerCall ?? SCANNED_PER_CALL;
     this.#past = new PastStates(log);
   }
 
@@ -93,7 +96,7 @@ export class History {
     const head = await this.head(project);
     let below = Math.min(before ?? head + 1, await this.#firstTooLate(project, filter.until, head));
     const found: Change[] = [];
-    for (let scanned = 0; scanned < SCANNED_PER_CALL; ) {
+    for (let scanned = 0; scanned < this.#scannedPerCall; ) {
       const changes = await this.#log.readBack(project, below, PAGE);
       for (const change of changes) {
         below = change.revision;

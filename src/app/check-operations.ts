@@ -1,6 +1,7 @@
 import { idOf, type ObjectId, type Operation } from '../core/change.ts';
 import { FlagError, invalid, type Violation } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
+import { contentViolations } from './check-content.ts';
 import type { ProjectState } from './project-state.ts';
 import { referrersOfFlag, referrersOfSegment, referrersOfVariation } from './references.ts';
 
@@ -14,11 +15,14 @@ export function checkOperations(
   operations: readonly Operation[],
   limits: Limits,
 ): void {
-  checkCounts(after, operations, limits);
-  for (const operation of operations) {
-    if (operation.op === 'delete') checkUnused(before, after, operation.id);
-    else checkUnused(before, after, idOf(operation.object));
-  }
+  checkCounts(before, after, limits);
+  for (const operation of operations)
+    checkUnused(before, after, operation.op === 'put' ? idOf(operation.object) : operation.id);
+  const violations = operations.flatMap((operation) =>
+    operation.op === 'put' ? contentViolations(before, after, operation.object, limits) : [],
+  );
+  if (violations.some(({ limit }) => limit !== undefined)) throw exceeded(violations);
+  if (violations.length > 0) throw invalid(violations);
 }
 
 /** What an operation takes away (an object, its being live, a variation) must not be in use afterwards. */
@@ -58,17 +62,13 @@ function refuseIfUsed(state: ProjectState, what: string, resource: string, users
   });
 }
 
-function checkCounts(after: ProjectState, operations: readonly Operation[], limits: Limits): void {
-  if (!operations.some(({ op }) => op === 'put')) return;
-  const counts = [
-    ['flags', after.flags.size],
-    ['segments', after.segments.size],
-    ['releases', after.releases.size],
-    ['environments', after.environments.size],
-    ['keys', after.keys.size],
-  ] as const;
-  for (const [what, count] of counts)
-    if (count > limits[what]) throw exceeded([{ path: what, message: `more than ${limits[what]}` }]);
+/** A project that holds more than it may, because the limit was lowered, may still be changed, but not grow. */
+function checkCounts(before: ProjectState, after: ProjectState, limits: Limits): void {
+  for (const what of ['flags', 'segments', 'releases', 'environments', 'keys'] as const) {
+    const { size } = after[what];
+    if (size > limits[what] && size > before[what].size)
+      throw exceeded([{ path: what, message: `a project holds at most ${limits[what]}`, limit: what }]);
+  }
 }
 
 function exceeded(violations: readonly Violation[]): FlagError {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { numberOf, type Row, textOf } from './columns.ts';
 
 /**
@@ -23,5 +23,5 @@ export function digestOf(row: Row): Buffer {
     numberOf(row, 'version'),
     textOf(row, 'body'),
   ];
-  return createHash('sha256').update(JSON.stringify(parts)).digest();
+  return hash('sha256', JSON.stringify(parts), 'buffer');
 }

@@ -124,6 +124,8 @@ const PROJECT = /^projects\/([^/]*)/;
 function projectNamedIn(message: unknown): string | undefined {
   if (!isRecord(message)) return SYSTEM;
   if (message.$typeName === 'vexil.v1.ListProjectsRequest') return undefined;
+  // The name in the project that is sent along says nothing about the one that is to be made.
+  if (message.$typeName === 'vexil.v1.CreateProjectRequest') return SYSTEM;
   const name = [message, ...Object.values(message).filter(isMessage)]
     .flatMap((record) => [record.parent, record.name])
     .find((value) => typeof value === 'string' && value !== '');

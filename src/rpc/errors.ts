@@ -42,7 +42,7 @@ export function errorInterceptor(log: LogUnexpected): Interceptor {
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof FlagError)
-    return new ConnectError(textOf(error.message), codeOf(error.kind), undefined, detailsOf(error), error);
+    return new ConnectError(textOf(error.message), codeOf(kindOf(error)), undefined, detailsOf(error), error);
   if (isAbort(error))
     return new ConnectError('the call was cancelled', Code.Canceled, undefined, [infoOf('CANCELLED')], error);
   return new ConnectError('internal error', Code.Internal, undefined, [infoOf('INTERNAL')], error);
@@ -98,13 +98,24 @@ function codeOf(kind: ErrorKind): Code {
   }
 }
 
-function detailsOf({ kind, message, details }: FlagError): Detail[] {
+/** Too much of something is exhaustion, also among other mistakes. */
+function kindOf({ kind, details }: FlagError): ErrorKind {
+  const exceeds = kind === 'invalid' && details.violations?.some(({ limit }) => limit !== undefined);
+  return exceeds ? 'exhausted' : kind;
+}
+
+function detailsOf(error: FlagError): Detail[] {
+  const { message, details } = error;
+  const kind = kindOf(error);
   const reason = details.reason ?? kind.toUpperCase();
   const subject = details.resource ?? '';
   const found: Detail[] = [infoOf(reason, details.metadata)];
-  const violations = details.violations?.slice(0, MAX_VIOLATIONS) ?? [];
-  if (kind === 'exhausted') found.push(quotaOf(violations, subject, message));
-  else if (violations.length > 0) found.push(badRequestOf(violations));
+  const violations = details.violations ?? [];
+  const exceeding = violations.filter(({ limit }) => limit !== undefined);
+  const mistakes = violations.filter(({ limit }) => limit === undefined);
+  if (kind === 'exhausted')
+    found.push(quotaOf(exceeding.length > 0 ? exceeding : [{ path: subject, message }]));
+  if (mistakes.length > 0) found.push(badRequestOf(mistakes));
   if (kind === 'failed_precondition')
     found.push({
       desc: PreconditionFailureSchema,
@@ -124,7 +135,7 @@ function infoOf(reason: string, metadata: Readonly<Record<string, string>> = {})
 }
 
 function badRequestOf(violations: readonly Violation[]): Detail {
-  const fieldViolations = violations.map(({ path, message }) => ({
+  const fieldViolations = violations.slice(0, MAX_VIOLATIONS).map(({ path, message }) => ({
     field: textOf(path),
     description: textOf(message),
     reason: 'INVALID',
@@ -132,14 +143,12 @@ function badRequestOf(violations: readonly Violation[]): Detail {
   return { desc: BadRequestSchema, value: { fieldViolations } };
 }
 
-function quotaOf(violations: readonly Violation[], subject: string, message: string): Detail {
-  const listed = violations.length > 0 ? violations : [{ path: subject, message }];
-  return {
-    desc: QuotaFailureSchema,
-    value: {
-      violations: listed.map((each) => ({ subject: textOf(each.path), description: textOf(each.message) })),
-    },
-  };
+function quotaOf(violations: readonly Violation[]): Detail {
+  const listed = violations.slice(0, MAX_VIOLATIONS).map(({ path, message }) => ({
+    subject: textOf(path),
+    description: textOf(message),
+  }));
+  return { desc: QuotaFailureSchema, value: { violations: listed } };
 }
 
 function retryOf(delayMs: number): Detail {

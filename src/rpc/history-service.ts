@@ -117,7 +117,7 @@ function revertMethod({ writer, history }: HistoryServiceDeps): Service['revertT
       wire.RevertToRevisionRequestSchema,
       request,
     );
-    const plan = revertTo(await history.stateAt(project, revision), expectedHead);
+    const plan = revertTo(await history.stateAt(project, revision), expectedHead, principal);
     const committed = await writer.commit(intent, plan);
     const before = await history.stateAt(
       project,

@@ -77,11 +77,25 @@ test('what is missing, in the way or too much is named', () => {
     { type: 'IN_USE', subject: resource, description: 'in use' },
   ]);
   const much = toConnectError(
-    new FlagError('exhausted', 'too many', { violations: [{ path: 'rules', message: 'at most 20' }] }),
+    new FlagError('exhausted', 'too many', {
+      violations: [{ path: 'rules', message: 'at most 20', limit: 'rulesPerFlag' }],
+    }),
   );
   expect(much.findDetails(QuotaFailureSchema)[0]?.violations).toMatchObject([
     { subject: 'rules', description: 'at most 20' },
   ]);
+});
+
+test('a limit that is exceeded among other mistakes makes them exhaustion, and all are told', () => {
+  const error = toConnectError(
+    invalid([
+      { path: 'name', message: 'is required' },
+      { path: 'rules', message: 'at most 20', limit: 'rulesPerFlag' },
+    ]),
+  );
+  expect(error.code).toBe(Code.ResourceExhausted);
+  expect(error.findDetails(QuotaFailureSchema)[0]?.violations).toMatchObject([{ subject: 'rules' }]);
+  expect(error.findDetails(BadRequestSchema)[0]?.fieldViolations).toMatchObject([{ field: 'name' }]);
 });
 
 test('a message that cannot be encoded is mended rather than made an error of its own', () => {

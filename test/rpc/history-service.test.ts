@@ -294,6 +294,31 @@ describe('a revert', () => {
     expect(receipt?.warnings).toEqual(['a in production is no longer halted']);
   });
 
+  test('begins or ends a halt only for those who may', async () => {
+    await makeFlag('a');
+    await service.flags.haltFlag({ name: settings('a'), reason: 'broken' });
+    const { history } = service.as({ ...ROOT, scopes: ['read', 'write'] });
+    expect(await errorOf(history.revertToRevision({ parent, revision: 2n }))).toMatchObject({
+      code: Code.PermissionDenied,
+    });
+    await service.flags.resumeFlag({ name: settings('a') });
+    expect(await errorOf(history.revertToRevision({ parent, revision: 3n }))).toMatchObject({
+      code: Code.PermissionDenied,
+    });
+    await history.revertToRevision({ parent, revision: 2n });
+    const { receipt } = await service.history.revertToRevision({ parent, revision: 3n });
+    expect(receipt?.warnings).toEqual(['a in production is halted again']);
+  });
+
+  test('points out keys whose environment goes', async () => {
+    await service.projects.createEnvironment({ parent, environmentId: 'dev' });
+    const environment = 'projects/shop/environments/dev';
+    const { key } = await service.keys.createKey({ parent, key: { kind: KeyKind.SERVER, environment } });
+    const { receipt } = await service.history.revertToRevision({ parent, revision: 1n });
+    expect(receipt?.warnings).toEqual([`key ${key?.id} stays, without its environment dev`]);
+    expect((await service.keys.getKey({ name: key?.name ?? '' })).key?.environment).toBe(environment);
+  });
+
   test('does not bring back a scheduled change whose time has passed', async () => {
     await makeFlag('a');
     const time = timestampFromMs(service.instance.clock.now() + 60_000);
@@ -306,7 +331,7 @@ describe('a revert', () => {
     service.instance.clock.advance(120_000);
     await service.flags.disableFlag({ name: settings('a') });
     const { receipt } = await service.history.revertToRevision({ parent, revision });
-    expect(receipt?.warnings).toEqual(['1 scheduled changes of a in production are past and left out']);
+    expect(receipt?.warnings).toEqual(['scheduled changes of a in production are past and left out']);
     const now = await service.flags.getFlagSettings({ name: settings('a') });
     expect(now.settings).toMatchObject({ enabled: true, scheduledChanges: [] });
   });

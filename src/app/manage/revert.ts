@@ -1,16 +1,19 @@
 import { idOf, type ObjectState, type Operation } from '../../core/change.ts';
 import { FlagError } from '../../core/errors.ts';
 import type { Instant } from '../../core/model.ts';
+import type { Principal } from '../principal.ts';
 import { objectOf, objectsOf, type ProjectState, settingsOf } from '../project-state.ts';
 import type { Plan } from '../writer.ts';
 import { existingProject } from './existing.ts';
 
+const LISTED = 10;
+
 /**
  * Makes every object as it was in an earlier state of the project, but for its keys and its own record. Scheduled
  * changes whose time has passed are not brought back, because they would be applied at once. Throws `conflict`
- * unless the project is still at `expectedHead`.
+ * unless the project is still at `expectedHead`, and `forbidden` if it would begin or end a halt and `by` may not.
  */
-export function revertTo(target: ProjectState, expectedHead: number | undefined): Plan {
+export function revertTo(target: ProjectState, expectedHead: number | undefined, by: Principal): Plan {
   return (state, now) => {
     existingProject(state);
     if (target.project === undefined)
@@ -22,15 +25,32 @@ export function revertTo(target: ProjectState, expectedHead: number | undefined)
         reason: 'HEAD_MOVED',
         metadata: { head: String(state.revision) },
       });
-    const operations: Operation[] = [];
-    for (const { state: object, version } of objectsOf(target))
-      if (isReverted(object) && objectOf(state, idOf(object))?.version !== version)
-        operations.push({ op: 'put', object: broughtBack(object, now) });
-    for (const { state: object } of objectsOf(state))
-      if (isReverted(object) && objectOf(target, idOf(object)) === undefined)
-        operations.push({ op: 'delete', id: idOf(object) });
-    return { operations, warnings: warningsAbout(state, target, now) };
+    const halts = changedHalts(state, target);
+    if (halts.length > 0 && !by.scopes.includes('halt'))
+      throw new FlagError(
+        'forbidden',
+        `this begins or ends the halt of ${inWords(halts)}: it needs the scope halt`,
+        {
+          reason: 'SCOPE_MISSING',
+          metadata: { scope: 'halt' },
+        },
+      );
+    return {
+      operations: operationsTo(target, state, now),
+      warnings: warningsAbout(state, target, halts, now),
+    };
   };
+}
+
+function operationsTo(target: ProjectState, state: ProjectState, now: Instant): Operation[] {
+  const operations: Operation[] = [];
+  for (const { state: object, version } of objectsOf(target))
+    if (isReverted(object) && objectOf(state, idOf(object))?.version !== version)
+      operations.push({ op: 'put', object: broughtBack(object, now) });
+  for (const { state: object } of objectsOf(state))
+    if (isReverted(object) && objectOf(target, idOf(object)) === undefined)
+      operations.push({ op: 'delete', id: idOf(object) });
+  return operations;
 }
 
 function isReverted(object: ObjectState): boolean {
@@ -57,23 +77,45 @@ function broughtBack(object: ObjectState, now: Instant): ObjectState {
   }
 }
 
-function warningsAbout(state: ProjectState, target: ProjectState, now: Instant): string[] {
-  const warnings: string[] = [];
+interface HaltChange {
+  readonly environment: string;
+  readonly flag: string;
+  readonly begins: boolean;
+}
+
+/** Flags that were halted then and are not now, or the other way round. */
+function changedHalts(state: ProjectState, target: ProjectState): HaltChange[] {
+  const found: HaltChange[] = [];
+  for (const [from, to, begins] of [
+    [state, target, false],
+    [target, state, true],
+  ] as const)
+    for (const [environment, table] of from.settings)
+      for (const { state: settings } of table.values())
+        if (
+          settings.halt !== undefined &&
+          settingsOf(to, environment, settings.flag).state.halt === undefined
+        )
+          found.push({ environment, flag: settings.flag, begins });
+  return found;
+}
+
+function warningsAbout(
+  state: ProjectState,
+  target: ProjectState,
+  halts: readonly HaltChange[],
+  now: Instant,
+): string[] {
+  const warnings = halts.map(
+    ({ flag, environment, begins }) =>
+      `${flag} in ${environment} is ${begins ? 'halted again' : 'no longer halted'}`,
+  );
   for (const [environment, table] of target.settings)
     for (const { state: settings, version } of table.values()) {
       const missed = settings.scheduledChanges.filter(({ at }) => at <= now).length;
       if (missed > 0 && settingsOf(state, environment, settings.flag).version !== version)
-        warnings.push(
-          `${missed} scheduled changes of ${settings.flag} in ${environment} are past and left out`,
-        );
+        warnings.push(`scheduled changes of ${settings.flag} in ${environment} are past and left out`);
     }
-  for (const [environment, table] of state.settings)
-    for (const { state: settings } of table.values())
-      if (
-        settings.halt !== undefined &&
-        settingsOf(target, environment, settings.flag).state.halt === undefined
-      )
-        warnings.push(`${settings.flag} in ${environment} is no longer halted`);
   for (const { state: key } of state.keys.values())
     if (
       key.revokedAt === undefined &&
@@ -82,4 +124,9 @@ function warningsAbout(state: ProjectState, target: ProjectState, now: Instant):
     )
       warnings.push(`key ${key.id} stays, without its environment ${key.environment}`);
   return warnings;
+}
+
+function inWords(halts: readonly HaltChange[]): string {
+  const listed = halts.slice(0, LISTED).map(({ flag, environment }) => `${flag} in ${environment}`);
+  return listed.join(', ') + (halts.length > LISTED ? ` and ${halts.length - LISTED} more` : '');
 }

@@ -241,7 +241,7 @@ export class Catalog implements AsyncDisposable {
           return this.#fork(live, project, change.revision);
         this.#apply(live, change, live.quarantine.admit(change));
       }
-      if (changes.length < PAGE) break;
+      if (changes.length === 0) break;
     }
     const head = await this.#parts.log.head(project);
     const { revision, hash } = live.state;

@@ -30,6 +30,9 @@ const MANAGEMENT: readonly DescService[] = [
   HistoryService,
 ];
 
+/** A misspelt field of a definition is a mistake, not something to pass over. */
+const STRICT = { jsonOptions: { ignoreUnknownFields: false } };
+
 /** The names of all services, for health checks. */
 export const SERVICE_NAMES: readonly string[] = [...EVALUATION, ...MANAGEMENT].map(
   ({ typeName }) => typeName,
@@ -48,12 +51,12 @@ export function routesOf(
     router.service(Health, healthService(health, stopping));
     router.service(EvaluationService, evaluationService(app.evaluation));
     if (manages) {
-      router.service(ProjectService, projectService(app));
-      router.service(FlagService, flagService(app));
-      router.service(SegmentService, segmentService(app));
-      router.service(ReleaseService, releaseService(app));
-      router.service(KeyService, keyService(app));
-      router.service(HistoryService, historyService({ ...app, ...app.evaluation }));
+      router.service(ProjectService, projectService(app), STRICT);
+      router.service(FlagService, flagService(app), STRICT);
+      router.service(SegmentService, segmentService(app), STRICT);
+      router.service(ReleaseService, releaseService(app), STRICT);
+      router.service(KeyService, keyService(app), STRICT);
+      router.service(HistoryService, historyService({ ...app, ...app.evaluation }), STRICT);
     }
     if (config.reflection === port)
       reflectionRoutes(router, manages ? [...EVALUATION, ...MANAGEMENT] : EVALUATION);

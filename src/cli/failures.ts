@@ -35,19 +35,21 @@ function detailsOf(error: ConnectError): string[] {
   const fields = error
     .findDetails(BadRequestSchema)
     .flatMap(({ fieldViolations }) =>
-      fieldViolations.map(({ field, description }) => `${field}: ${description}`),
-    )
+      fieldViolations.map(({ field, description }) => ({ subject: field, description })),
+    );
+  const preconditions = error.findDetails(PreconditionFailureSchema).flatMap(({ violations }) => violations);
+  const quotas = error.findDetails(QuotaFailureSchema).flatMap(({ violations }) => violations);
+  // Often the first violation is the message itself: it is not told twice.
+  const violations = [...fields, ...preconditions, ...quotas]
+    .filter(({ description }) => description !== error.rawMessage)
+    .map(({ subject, description }) => (subject === '' ? description : `${subject}: ${description}`))
     .filter((line) => line !== error.rawMessage);
-  const rest = [
-    ...error.findDetails(PreconditionFailureSchema).flatMap(({ violations }) => violations),
-    ...error.findDetails(QuotaFailureSchema).flatMap(({ violations }) => violations),
-  ].map(({ subject, description }) => `${subject}: ${description}`);
   const reasons = error.findDetails(ErrorInfoSchema).map(({ reason }) => `reason: ${reason}`);
   const retries = error
     .findDetails(RetryInfoSchema)
     .flatMap(({ retryDelay }) => (retryDelay === undefined ? [] : [durationMs(retryDelay)]))
     .map((ms) => `try again in ${ms / 1000} s`);
-  return [...fields, ...rest, ...reasons, ...retries];
+  return [...violations, ...reasons, ...retries];
 }
 
 /** `undefined` if the server did answer. */

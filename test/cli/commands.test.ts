@@ -1,7 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
 import { describe, expect, it } from 'vitest';
-import { BadRequestSchema, ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  PreconditionFailureSchema,
+} from '../../gen/google/rpc/error_details_pb.ts';
 import { FlagType } from '../../gen/vexil/v1/definitions_pb.ts';
 import { ErrorCode, EvaluationService, Reason } from '../../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
@@ -440,6 +444,16 @@ describe('a refusal', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  it('is not told twice when its only violation says the same', async () => {
+    const description = 'flag checkout is archived';
+    const value = create(PreconditionFailureSchema, { violations: [{ subject: 'flag', description }] });
+    const detail = { desc: PreconditionFailureSchema, value };
+    const { stderr } = await refuse(
+      new ConnectError(description, Code.FailedPrecondition, undefined, [detail]),
+    );
+    expect(stderr).toBe(`error: ${description}\n`);
   });
 
   it.each([

@@ -6,7 +6,7 @@ import { valueless } from './outcomes.ts';
 import type { Meter } from './probe.ts';
 import type { CompiledRelease, Snapshot } from './snapshot.ts';
 
-/** Deeper than any limit on chains allows; only damaged data gets there. */
+/** Deeper than any sensible limit on chains; only damaged data gets there, and is cut where this depth is reached. */
 const MAX_DEPTH = 100;
 
 /**

@@ -140,30 +140,46 @@ export function parseRevision(name: string, field: string): { project: string; r
   return { project, revision: Number(revision) };
 }
 
-const OBJECT_PARSERS: Readonly<
-  Record<string, (name: string, field: string) => { project: string; id: ObjectId }>
-> = {
-  environments: (name, field) => {
-    const { project, environment } = parseEnvironment(name, field);
-    return { project, id: { kind: 'environment', environment: '', key: environment } };
-  },
-  flags: (name, field) => {
-    const { project, flag } = parseFlag(name, field);
-    return { project, id: { kind: 'flag', environment: '', key: flag } };
-  },
-  segments: (name, field) => {
-    const { project, segment } = parseSegment(name, field);
-    return { project, id: { kind: 'segment', environment: '', key: segment } };
-  },
-  releases: (name, field) => {
-    const { project, release } = parseRelease(name, field);
-    return { project, id: { kind: 'release', environment: '', key: release } };
-  },
-  keys: (name, field) => {
-    const { project, id } = parseKey(name, field);
-    return { project, id: { kind: 'key', environment: '', key: id } };
-  },
-};
+type ObjectParser = (name: string, field: string) => { project: string; id: ObjectId };
+
+/** By collection; a flag's settings and the project itself are told by the length of their names. */
+const OBJECT_PARSERS: ReadonlyMap<string, ObjectParser> = new Map<string, ObjectParser>([
+  [
+    'environments',
+    (name, field) => {
+      const { project, environment } = parseEnvironment(name, field);
+      return { project, id: { kind: 'environment', environment: '', key: environment } };
+    },
+  ],
+  [
+    'flags',
+    (name, field) => {
+      const { project, flag } = parseFlag(name, field);
+      return { project, id: { kind: 'flag', environment: '', key: flag } };
+    },
+  ],
+  [
+    'segments',
+    (name, field) => {
+      const { project, segment } = parseSegment(name, field);
+      return { project, id: { kind: 'segment', environment: '', key: segment } };
+    },
+  ],
+  [
+    'releases',
+    (name, field) => {
+      const { project, release } = parseRelease(name, field);
+      return { project, id: { kind: 'release', environment: '', key: release } };
+    },
+  ],
+  [
+    'keys',
+    (name, field) => {
+      const { project, id } = parseKey(name, field);
+      return { project, id: { kind: 'key', environment: '', key: id } };
+    },
+  ],
+]);
 
 /** Takes apart the name of any object that a project's log is about. */
 export function parseObject(name: string, field: string): { project: string; id: ObjectId } {

@@ -1,5 +1,5 @@
 import { FlagError } from '../core/errors.ts';
-import { messageTooLarge } from './decompress.ts';
+import { messageTooLarge } from './compression.ts';
 
 const HEADER_BYTES = 5;
 const FIRST_ALLOCATION = 16_384;

@@ -2,6 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { FlagError } from '../core/errors.ts';
 
 export const DEFAULT_JSON_DEPTH = 64;
+/** Of one object: more than any message has use for, few enough to be no stall. */
+const MAX_KEYS = 10_000;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -13,39 +15,45 @@ const LETTER_U = 0x75;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
+/** The keys seen in an open object, which are mostly few: none, one, several. */
+type Keys = undefined | string | Set<string>;
+
 /**
  * Refuses JSON that a parser would take in silence or choke on: deeper than `maxDepth`, two equal keys in one
- * object (also when one is written with escapes), bytes that are not UTF-8, halves of surrogate pairs. One pass, no
+ * object (also when one is written with escapes), very many keys, bytes that are not UTF-8, halves of surrogate pairs. One pass, no
  * recursion. Whether the text is JSON at all is the parser's business.
  */
 export function checkJson(bytes: Uint8Array, maxDepth: number = DEFAULT_JSON_DEPTH): void {
   if (!isUtf8(bytes)) throw refused('the JSON text is not UTF-8', 'JSON_NOT_UTF8');
-  // The keys seen in each open object; undefined stands for an array.
-  const open: (Set<string> | undefined)[] = [];
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const isObject: boolean[] = [];
+  const keys: Keys[] = [];
   let keyIsNext = false;
-  for (let at = 0; at < bytes.length; at++) {
-    switch (bytes[at]) {
+  for (let at = 0; at < text.length; at++) {
+    switch (text[at]) {
       case QUOTE: {
-        const end = endOfString(bytes, at);
-        if (keyIsNext) addKey(open.at(-1), bytes.subarray(at, end + 1));
+        const end = endOfString(text, at);
+        if (keyIsNext) keys.push(withKey(keys.pop(), decodeString(text, at, end)));
         keyIsNext = false;
         at = end;
         break;
       }
       case OPEN_OBJECT:
       case OPEN_ARRAY:
-        if (open.length === maxDepth)
+        if (keys.length === maxDepth)
           throw refused(`the JSON text nests deeper than ${maxDepth}`, 'JSON_TOO_DEEP');
-        keyIsNext = bytes[at] === OPEN_OBJECT;
-        open.push(keyIsNext ? new Set() : undefined);
+        keyIsNext = text[at] === OPEN_OBJECT;
+        isObject.push(keyIsNext);
+        keys.push(undefined);
         break;
       case CLOSE_OBJECT:
       case CLOSE_ARRAY:
-        open.pop();
+        isObject.pop();
+        keys.pop();
         keyIsNext = false;
         break;
       case COMMA:
-        keyIsNext = open.at(-1) !== undefined;
+        keyIsNext = isObject.at(-1) === true;
         break;
       case COLON:
         keyIsNext = false;
@@ -54,19 +62,30 @@ export function checkJson(bytes: Uint8Array, maxDepth: number = DEFAULT_JSON_DEP
   }
 }
 
-function addKey(keys: Set<string> | undefined, quoted: Uint8Array): void {
-  if (keys === undefined) return;
-  const key = decodeString(quoted);
-  if (keys.has(key))
-    throw refused('the JSON text has an object with the same key twice', 'JSON_DUPLICATE_KEY');
-  keys.add(key);
+function withKey(keys: Keys, key: string): Keys {
+  if (keys === undefined) return key;
+  const known = typeof keys === 'string' ? keys === key : keys.has(key);
+  if (known) throw refused('the JSON text has an object with the same key twice', 'JSON_DUPLICATE_KEY');
+  if (typeof keys === 'string') return new Set([keys, key]);
+  if (keys.size === MAX_KEYS)
+    throw new FlagError('exhausted', `an object may have ${MAX_KEYS} keys`, { reason: 'JSON_TOO_MANY_KEYS' });
+  return keys.add(key);
 }
 
-function decodeString(quoted: Uint8Array): string {
-  const text = Buffer.from(quoted.buffer, quoted.byteOffset, quoted.byteLength).toString();
-  if (!quoted.includes(BACKSLASH)) return text.slice(1, -1);
+/** The string between the quotes at `start` and `end`. */
+function decodeString(text: Buffer, start: number, end: number): string {
+  let ascii = true;
+  for (let at = start + 1; at < end; at++) {
+    const byte = text[at] ?? 0;
+    if (byte === BACKSLASH) return unescapeString(text.toString('utf8', start, end + 1));
+    if (byte > 127) ascii = false;
+  }
+  return text.toString(ascii ? 'latin1' : 'utf8', start + 1, end);
+}
+
+function unescapeString(quoted: string): string {
   try {
-    return String(JSON.parse(text));
+    return String(JSON.parse(quoted));
   } catch {
     throw malformed();
   }

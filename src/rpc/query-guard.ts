@@ -1,6 +1,6 @@
 import { base64Decode } from '@bufbuild/protobuf/wire';
 import { FlagError } from '../core/errors.ts';
-import { decompressorOf, messageTooLarge } from './decompress.ts';
+import { decompressorOf, messageTooLarge } from './compression.ts';
 import { checkMessage, type GuardedCall } from './request-guard.ts';
 import type { WireFormat } from './wire-format.ts';
 

@@ -1,7 +1,7 @@
 import { type DescMethod, fromBinary } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import { FlagError } from '../core/errors.ts';
-import { type Decompress, decompressorOf, messageTooLarge } from './decompress.ts';
+import { type Decompress, decompressorOf, messageTooLarge } from './compression.ts';
 import { readEnvelopes, toEnvelope } from './envelopes.ts';
 import { toConnectError } from './errors.ts';
 import { checkJson } from './json-guard.ts';

@@ -62,16 +62,23 @@ async function* observed<T>(
   signal: AbortSignal,
   ended: (code: Code | undefined) => void,
 ): AsyncGenerator<T> {
-  // What a stream that is abandoned, rather than finished, ends with.
-  let code: Code | undefined = Code.Canceled;
+  let open = true;
+  const end = (code: Code | undefined): void => {
+    if (open) ended(code);
+    open = false;
+    signal.removeEventListener('abort', onAbort);
+  };
+  // When a caller leaves, nobody may ever ask for the next message, nor say that it is not wanted.
+  const onAbort = (): void => end(abortCode(signal));
+  signal.addEventListener('abort', onAbort);
   try {
     yield* messages;
-    code = undefined;
+    end(undefined);
   } catch (error) {
-    code = codeOf(error);
+    end(codeOf(error));
     throw error;
   } finally {
-    ended(code === Code.Canceled && signal.aborted ? abortCode(signal) : code);
+    end(Code.Canceled);
   }
 }
 

@@ -334,13 +334,16 @@ describe('createHttpHandler', () => {
     });
 
     it('refuses what it would refuse in a POST, in the same words', async () => {
-        const cases: [string, Code][] = [
+      const cases: [string, Code][] = [
         ['encoding=json&message={"a":1,"a":2}', Code.InvalidArgument],
         [`encoding=json&message=${'['.repeat(100)}`, Code.InvalidArgument],
         ['encoding=json&message={', Code.InvalidArgument],
         ['encoding=proto&base64=1&message=!!!', Code.InvalidArgument],
         ['encoding=proto&base64=1&message=CP8', Code.InvalidArgument],
-        [`encoding=json&base64=1&compression=gzip&message=${GZIP_BOMB.toString('base64url')}`, Code.ResourceExhausted],
+        [
+          `encoding=json&base64=1&compression=gzip&message=${GZIP_BOMB.toString('base64url')}`,
+          Code.ResourceExhausted,
+        ],
         ['encoding=json&base64=1&compression=gzip&message=e30', Code.InvalidArgument],
         ['encoding=json&compression=snappy&message={}', Code.Unimplemented],
       ];

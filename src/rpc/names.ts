@@ -189,8 +189,7 @@ export function parseObject(name: string, field: string): { project: string; id:
     return { project, id: { kind: 'settings', environment, key: flag } };
   }
   const collection = name.startsWith('keys/') ? 'keys' : segments[2];
-  const parse =
-    collection === undefined ? undefined : new Map(Object.entries(OBJECT_PARSERS)).get(collection);
+  const parse = OBJECT_PARSERS.get(collection ?? '');
   if (parse !== undefined) return parse(name, field);
   const project = parseProject(name, field);
   return { project, id: { kind: 'project', environment: '', key: project } };

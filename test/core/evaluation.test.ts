@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { EMPTY_CONTEXT } from '../../src/core/context.ts';
 import { Evaluation, evaluateAll } from '../../src/core/evaluation.ts';
 import { explain } from '../../src/core/explain.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
@@ -7,10 +8,13 @@ import { compileVector, loadVectors, type Scenario, type ScenarioCase, snapshotO
 
 const files = ['evaluation.json', 'ramps.json'];
 const scenarios = files.flatMap((file) => loadVectors<Scenario[]>(file));
-const EMPTY = { targetingKey: '', attributes: {} };
 
 function asked({ flags }: Scenario, { flag, context, now = '2026-01-01T00:00:00.000Z' }: ScenarioCase) {
-  return { key: flag ?? flags[0]?.key ?? '', context: { ...EMPTY, ...context }, nowMs: Date.parse(now) };
+  return {
+    key: flag ?? flags[0]?.key ?? '',
+    context: { ...EMPTY_CONTEXT, ...context },
+    nowMs: Date.parse(now),
+  };
 }
 
 describe.each(scenarios)('$name', (scenario) => {
@@ -53,9 +57,12 @@ describe('an evaluation', () => {
       ],
     });
     const seen: Outcome[] = [];
-    expect(evaluateAll(snapshot, EMPTY, 0, (outcome) => seen.push(outcome))).toBe(Number.POSITIVE_INFINITY);
+    expect(evaluateAll(snapshot, EMPTY_CONTEXT, 0, (outcome) => seen.push(outcome))).toBe(
+      Number.POSITIVE_INFINITY,
+    );
     expect(seen.map(({ flag }) => flag)).toEqual(['a', 'a-b', 'a10', 'b', 'c']);
-    for (const outcome of seen) expect(new Evaluation(snapshot, EMPTY, 0).flag(outcome.flag)).toBe(outcome);
+    for (const outcome of seen)
+      expect(new Evaluation(snapshot, EMPTY_CONTEXT, 0).flag(outcome.flag)).toBe(outcome);
   });
 
   it('takes linear time for a dense graph of prerequisites', () => {
@@ -68,7 +75,7 @@ describe('an evaluation', () => {
         },
       })),
     });
-    expect(new Evaluation(snapshot, EMPTY, 0).flag('f0').reason).toBe('DEFAULT');
+    expect(new Evaluation(snapshot, EMPTY_CONTEXT, 0).flag('f0').reason).toBe('DEFAULT');
   });
 
   it('cuts a chain of prerequisites that no limit would allow', () => {
@@ -78,8 +85,8 @@ describe('an evaluation', () => {
       settings: { prerequisites: [{ flag: `f${index + 1}`, variations: ['on'] }], rules: [{}] },
     }));
     const snapshot = snapshotOf({ flags: [...flags, { key: 'f3000', settings: { rules: [{}] } }] });
-    expect(new Evaluation(snapshot, EMPTY, 0).flag('f2950').reason).toBe('TARGETING_MATCH');
-    expect(new Evaluation(snapshot, EMPTY, 0).flag('f0').reason).toBe('DEPENDENCY_UNMET');
+    expect(new Evaluation(snapshot, EMPTY_CONTEXT, 0).flag('f2950').reason).toBe('TARGETING_MATCH');
+    expect(new Evaluation(snapshot, EMPTY_CONTEXT, 0).flag('f0').reason).toBe('DEPENDENCY_UNMET');
   });
 
   it('answers flags in a circle the same whichever is asked first', () => {
@@ -91,9 +98,9 @@ describe('an evaluation', () => {
       },
     }));
     const snapshot = snapshotOf({ flags: circle });
-    const together = new Evaluation(snapshot, EMPTY, 0);
+    const together = new Evaluation(snapshot, EMPTY_CONTEXT, 0);
     for (const key of ['b', 'a', 'c', 'b', 'a']) {
-      expect(together.flag(key), key).toBe(new Evaluation(snapshot, EMPTY, 0).flag(key));
+      expect(together.flag(key), key).toBe(new Evaluation(snapshot, EMPTY_CONTEXT, 0).flag(key));
     }
   });
 
@@ -107,7 +114,7 @@ describe('an evaluation', () => {
       revision: 2,
       flags: { upserts: [good, { ...bad, decide }] },
     });
-    const evaluation = new Evaluation(snapshot, EMPTY, 0);
+    const evaluation = new Evaluation(snapshot, EMPTY_CONTEXT, 0);
     expect(evaluation.flag('bad')).toMatchObject({ reason: 'ERROR', errorCode: 'GENERAL', variation: 'off' });
     expect(evaluation.flag('good').reason).toBe('DEFAULT');
   });

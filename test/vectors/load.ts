@@ -5,6 +5,7 @@ import {
   type Flag,
   type FlagSettings,
   initialSettings,
+  type JsonObject,
   type Release,
   type Rule,
   type Segment,
@@ -32,7 +33,7 @@ export interface Scenario {
 
 export interface ScenarioCase {
   readonly flag?: string;
-  readonly context?: { readonly targetingKey?: string; readonly attributes?: Flag['jsonSchema'] };
+  readonly context?: { readonly targetingKey?: string; readonly attributes?: JsonObject };
   readonly now?: string;
   /** Null stands for undefined. */
   readonly expect: { readonly [Field in keyof Outcome]?: Outcome[Field] | null };

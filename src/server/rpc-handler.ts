@@ -20,7 +20,7 @@ export interface RpcHandlerOptions {
   readonly cors: CorsPolicy;
   readonly recordCall: RecordCall;
   readonly log: Pick<Logger, 'error'>;
-  /** Answers paths that are no RPC and returns true. */
+  readonly contextValues?: HttpHandlerOptions['contextValues'];
   readonly fallback?: HttpHandlerOptions['fallback'];
 }
 
@@ -50,6 +50,7 @@ export function createRpcHandler(options: RpcHandlerOptions): HttpHandler {
     onRefused: (call) => recordCall(refusedCallRecord(call)),
     onError: (error, method) =>
       log.error({ err: error, method: method.name }, 'an answer could not be written'),
-    ...(options.fallback === undefined ? {} : { fallback: options.fallback }),
+    ...(options.fallback && { fallback: options.fallback }),
+    ...(options.contextValues && { contextValues: options.contextValues }),
   });
 }

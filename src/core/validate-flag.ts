@@ -59,7 +59,7 @@ function checkVariations(flag: Flag, limits: Limits, report: Report): void {
   for (const [index, variation] of variations.entries()) {
     checkVariation(variation, flag, `variations[${index}]`, limits, report);
   }
-  if (!keys.includes(flag.defaultVariation)) {
+  if (variations.length > 0 && !keys.includes(flag.defaultVariation)) {
     report('default_variation', `there is no variation ${JSON.stringify(flag.defaultVariation)}`);
   }
 }

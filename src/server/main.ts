@@ -1,21 +1,19 @@
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
+import { createContextValues } from '@connectrpc/connect';
 import { authInterceptor } from '../rpc/auth.ts';
-import { errorInterceptor } from '../rpc/errors.ts';
 import { terminateKey } from '../rpc/evaluation-service.ts';
-import { createHttpHandler } from '../rpc/http-handler.ts';
-import { refusedCallRecord, telemetryInterceptor } from '../rpc/telemetry-interceptor.ts';
 import { type App, compose, processClock } from './compose.ts';
-import { type Config, describeConfig, type Exposure, loadConfig, type TlsPaths } from './config.ts';
+import { type Config, describeConfig, type Exposure, loadConfig } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { createLifecycle, stopOnSignals } from './lifecycle.ts';
-import { type HttpHandler, listen, type TlsMaterial } from './listen.ts';
+import { type HttpHandler, listen } from './listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createManagementHandler } from './management-server.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
 import { isManagement, routesOf, SERVICE_NAMES } from './routes.ts';
+import { createRpcHandler } from './rpc-handler.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 /** Runs the service as the environment says, until a signal ends it. Exits with 2 if the configuration is unusable. */
 export async function main(env: NodeJS.ProcessEnv): Promise<void> {
@@ -39,7 +37,7 @@ export async function main(env: NodeJS.ProcessEnv): Promise<void> {
     handler(app, config, port, { readiness, metrics, logger, stopping: lifecycle.stopping });
   const onConnectionError = (error: Error) => logger.debug({ err: error }, 'a connection failed');
   const limits = config.connections;
-  const tls = config.tls && (await readTls(config.tls));
+  const tls = config.tls && readTlsFiles(config.tls);
   const listener = await listen({
     ...{ host: config.host, port: config.port, limits, onRequest: handlerOf('public'), onConnectionError },
     ...(tls && { tls }),
@@ -53,7 +51,7 @@ export async function main(env: NodeJS.ProcessEnv): Promise<void> {
     }),
   });
   lifecycle.addListener(listener);
-  lifecycle.addListener(management);
+  lifecycle.addCloser('the management port', () => management.destroy());
   stopOnSignals(lifecycle, process, (code) => process.exit(code));
   readiness.unblock('starting');
   announce(config, app, data, logger, listener.port, management.port);
@@ -73,33 +71,18 @@ function handler(
   port: Exclude<Exposure, 'off'>,
   { readiness, metrics, logger, stopping }: Surroundings,
 ): HttpHandler {
-  const { messages } = config;
-  const interceptors: Interceptor[] = [
-    telemetryInterceptor(metrics.recordCall),
-    errorInterceptor((error, method) =>
-      logger.error({ err: error, method }, 'an error that no code foresaw'),
-    ),
-    authInterceptor(app.access, (refusal) => logger.warn(refusal, 'refused')),
-  ];
-  const readMaxBytes = Math.max(messages.maxEvaluateBytes, messages.maxManagementBytes);
-  const router = createConnectRouter({ interceptors, readMaxBytes });
-  routesOf(app, config, port, readiness, stopping)(router);
-  return createHttpHandler(router.handlers, {
+  return createRpcHandler({
+    routes: routesOf(app, config, port, readiness, stopping),
+    messages: config.messages,
+    isManagement,
+    interceptors: [authInterceptor(app.access, (refusal) => logger.warn(refusal, 'refused'))],
     cors: { allows: (origin) => app.access.allowsOrigin(origin) },
-    limits: {
-      maxMessageBytes: ({ parent }) =>
-        isManagement(parent) ? messages.maxManagementBytes : messages.maxEvaluateBytes,
-      maxJsonDepth: messages.maxJsonDepth,
-      receiveTimeoutMs: messages.receiveTimeoutMs,
-    },
-    unaryTimeoutMs: messages.unaryTimeoutMs,
+    recordCall: metrics.recordCall,
+    log: logger,
     contextValues: (_request, response) =>
       createContextValues().set(terminateKey, () =>
         'stream' in response ? response.stream.close() : response.destroy(),
       ),
-    onRefused: (call) => metrics.recordCall(refusedCallRecord(call)),
-    onError: (error, method) =>
-      logger.error({ err: error, method: method.name }, 'an answer could not be written'),
   });
 }
 
@@ -148,14 +131,6 @@ function configOrExit(env: NodeJS.ProcessEnv): Config {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(2);
   }
-}
-
-async function readTls({ certPath, keyPath, clientCaPath }: TlsPaths): Promise<TlsMaterial> {
-  return {
-    cert: await readFile(certPath),
-    key: await readFile(keyPath),
-    ...(clientCaPath !== undefined && { clientCa: await readFile(clientCaPath) }),
-  };
 }
 
 function versionOfThis(): string {

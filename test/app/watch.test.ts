@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createFlag } from '../../src/app/manage/flags.ts';
-import { createKey, revokeKey } from '../../src/app/manage/keys.ts';
+import { createKey, type NewKey, revokeKey } from '../../src/app/manage/keys.ts';
 import { setPrerequisite } from '../../src/app/manage/prerequisites.ts';
 import { createProject } from '../../src/app/manage/projects.ts';
 import { createRule } from '../../src/app/manage/rules.ts';
@@ -44,11 +44,11 @@ async function shop(watchOptions: Partial<WatchOptions> = {}, directory?: string
   return instance;
 }
 
-const SERVER_KEY = {
+const SERVER_KEY: NewKey = {
   ...{ id: 'server1', kind: 'server', name: '', environment: 'production', scopes: [] },
   ...{ allowedOrigins: [], secretHash: 'aa' },
-} as const;
-const WEB_KEY = { ...SERVER_KEY, id: 'web1', kind: 'web', allowedOrigins: ['*'] } as const;
+};
+const WEB_KEY: NewKey = { ...SERVER_KEY, id: 'web1', kind: 'web', allowedOrigins: ['*'] };
 
 function booleanFlag(key: string, clientVisible = false) {
   return {
@@ -185,7 +185,7 @@ describe('a definitions watch', () => {
     await watcher.start();
     await instance.commit(
       'shop',
-      haltFlag({ project: 'shop', environment: 'staging', flag: 'search' }, { by: '', reason: '' }),
+      haltFlag({ environment: 'staging', flag: 'search' }, { by: '', reason: '' }),
     );
     const next = watcher.delta();
     await instance.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: '' }));

@@ -15,9 +15,12 @@ export function brokenFlag(key: string, version: number, problem: string, known?
   return {
     ...{ key, flag, settings: initialSettings(key), version, clientVisible: flag.clientVisible, problem },
     ...{ changeTimes: [], references: { flags: [], segments: [] } },
-    ...{ decide: () => outcome, decideReleased: () => outcome, failed: outcome, unreadable: outcome },
+    ...{ decide: undecided, decideReleased: undecided },
+    ...{ fallback: outcome, failed: outcome, unreadable: outcome },
   };
 }
+
+function undecided(): undefined {}
 
 function unknownFlag(key: string): Flag {
   return {

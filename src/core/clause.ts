@@ -39,14 +39,15 @@ export function compileClause(clause: Clause): Predicate {
   }
 }
 
-/** The most common clauses, with as few objects to visit as can be. */
+/** The most common clauses, with as few objects to visit as can be: that is what many flags at once take. */
 function equality(read: Closure<Json | undefined>, values: readonly Json[]): Predicate {
   const test = equalsAny(values);
-  const [only] = values;
-  if (values.length !== 1) return positive(read, test);
+  const [one, two] = values;
+  if (one === undefined || values.length > 2) return positive(read, test);
   return (evaluation) => {
     const value = read(evaluation);
-    return value === only || (Array.isArray(value) && value.some(test));
+    if (value === undefined) return false;
+    return value === one || value === two || (Array.isArray(value) && value.some(test));
   };
 }
 

@@ -4,8 +4,8 @@ import { compileRule, constantEffect, type RuleSetting, type Stage } from './com
 import { segmentsOf } from './condition.ts';
 import type { Flag, FlagSettings, Prerequisite, Rule, Target } from './model.ts';
 import type { Outcome } from './outcome.ts';
-import { isOfType, type OutcomeMaker, outcomeMaker } from './outcomes.ts';
-import { type Closure, type Probe, SILENT } from './probe.ts';
+import { type OutcomeMaker, outcomeMaker } from './outcomes.ts';
+import { type Probe, SILENT } from './probe.ts';
 import { rampTimes } from './ramp.ts';
 import type { CompiledRelease } from './snapshot.ts';
 
@@ -21,9 +21,12 @@ export interface CompiledFlag {
   readonly references: References;
   /** Why its rules cannot be evaluated; undefined for a sound flag. */
   readonly problem: string | undefined;
-  readonly decide: Closure<Outcome>;
+  /** Undefined: the fallback. */
+  readonly decide: Stage;
   /** The same for a flag that an active release sets: only then is the context's release looked at. */
-  readonly decideReleased: Closure<Outcome>;
+  readonly decideReleased: Stage;
+  /** When nothing decides. */
+  readonly fallback: Outcome;
   /** The answer when evaluating it went wrong by a mistake in this program. */
   readonly failed: Outcome;
   /** The answer when it needs something that is missing or cannot be evaluated. */
@@ -59,11 +62,17 @@ function compileReadable(flag: Flag, settings: FlagSettings, version: number, pr
   const defaultVariation = settings.defaultVariation ?? flag.defaultVariation;
   const changeable = outcomeMaker(flag, defaultVariation, version, false);
   const plan: Plan = { flag, settings, defaultVariation, outcomes: changeable, probe };
-  const { decide, decideReleased, problem } = compileDecision(plan, version);
+  const { decide, decideReleased, fallback, problem } = compileDecision(plan, version);
   const label = { kind: 'flag', path: `flags/${flag.key}`, describe: () => `flag ${flag.key}` } as const;
+  const hasValue = (outcome: Outcome | undefined) => (outcome ?? fallback).value !== undefined;
   const readable = problem === undefined;
   return {
     key: flag.key,
+    decide: probe(label, decide, hasValue),
+    decideReleased: probe(label, decideReleased, hasValue),
+    fallback,
+    failed: changeable.fail('GENERAL', 'the evaluation failed'),
+    unreadable: changeable.fail('PARSE_ERROR', 'it refers to something that cannot be evaluated'),
     flag,
     settings,
     version,
@@ -71,10 +80,6 @@ function compileReadable(flag: Flag, settings: FlagSettings, version: number, pr
     problem,
     changeTimes: readable ? changeTimesOf(settings.rules) : [],
     references: readable ? referencesOf(settings) : NO_REFERENCES,
-    decide: probe(label, decide, hasValue),
-    decideReleased: probe(label, decideReleased, hasValue),
-    failed: changeable.fail('GENERAL', 'the evaluation failed'),
-    unreadable: changeable.fail('PARSE_ERROR', 'it refers to something that cannot be evaluated'),
   };
 }
 
@@ -86,49 +91,42 @@ interface Plan {
   readonly probe: Probe;
 }
 
-interface Decision {
-  readonly decide: Closure<Outcome>;
-  readonly decideReleased: Closure<Outcome>;
-  readonly problem: string | undefined;
-}
+type Decision = Pick<CompiledFlag, 'decide' | 'decideReleased' | 'fallback' | 'problem'>;
 
 function compileDecision(plan: Plan, version: number): Decision {
   const { flag, settings, defaultVariation } = plan;
   const settled: Plan = { ...plan, outcomes: outcomeMaker(flag, defaultVariation, version, true) };
   const first = draftOrHalted(settled);
-  if (first !== undefined) return { decide: first, decideReleased: first, problem: undefined };
+  if (first !== undefined) return { ...first, decideReleased: first.decide, problem: undefined };
   const release = releaseStage(plan);
-  const afterRelease =
-    (otherwise: Closure<Outcome>): Closure<Outcome> =>
-    (evaluation) =>
-      release(evaluation) ?? otherwise(evaluation);
   try {
     const changeable = compileStages(plan);
-    const decide = isSettled(settings) ? compileStages(settled) : changeable;
-    return { decide, decideReleased: afterRelease(changeable), problem: undefined };
+    const usual = isSettled(settings) ? compileStages(settled) : changeable;
+    const decideReleased: Stage = (evaluation) =>
+      release(evaluation) ?? changeable.decide(evaluation) ?? changeable.fallback;
+    return { ...usual, decideReleased, problem: undefined };
   } catch (error) {
     const problem = messageOf(error);
-    const outcome = plan.outcomes.fail('PARSE_ERROR', problem);
-    const decide = () => outcome;
-    return { decide, decideReleased: afterRelease(decide), problem };
+    const fallback = plan.outcomes.fail('PARSE_ERROR', problem);
+    return { decide: undecided, decideReleased: release, fallback, problem };
   }
 }
 
-function draftOrHalted({
-  flag,
-  settings,
-  defaultVariation,
-  outcomes,
-  probe,
-}: Plan): Closure<Outcome> | undefined {
+type Stages = Pick<CompiledFlag, 'decide' | 'fallback'>;
+
+const undecided: Stage = () => undefined;
+
+function draftOrHalted({ flag, settings, defaultVariation, outcomes, probe }: Plan): Stages | undefined {
   if (flag.status === 'draft') {
-    const outcome = outcomes.serve(defaultVariation, 'DISABLED', { detail: 'draft' });
-    return probe({ kind: 'status', path: 'status', describe: () => 'draft' }, () => outcome, hasDecided);
+    const fallback = outcomes.serve(defaultVariation, 'DISABLED', { detail: 'draft' });
+    const label = { kind: 'status', path: 'status', describe: () => 'draft' } as const;
+    return { decide: probe(label, undecided, () => true), fallback };
   }
   const { halt } = settings;
   if (halt === undefined) return undefined;
-  const outcome = outcomes.serve(defaultVariation, 'HALTED', { detail: halt.reason });
-  return probe({ kind: 'halt', path: 'halt', describe: () => 'halted' }, () => outcome, hasDecided);
+  const fallback = outcomes.serve(defaultVariation, 'HALTED', { detail: halt.reason });
+  const label = { kind: 'halt', path: 'halt', describe: () => 'halted' } as const;
+  return { decide: probe(label, undecided, () => true), fallback };
 }
 
 /** A release that names a variation which the flag does not have is passed over, as if it did not name the flag. */
@@ -151,17 +149,16 @@ function releaseStage({ flag, outcomes, probe }: Plan): Stage {
 }
 
 /** What comes after halt and release: enabled, prerequisites, targets, rules, default. */
-function compileStages(plan: Plan): Closure<Outcome> {
+function compileStages(plan: Plan): Stages {
   const { settings, defaultVariation, outcomes, probe } = plan;
-  const describe = () => (settings.enabled ? 'enabled' : 'not enabled in this environment');
-  const enabled = { kind: 'enabled', path: 'enabled', describe } as const;
   if (!settings.enabled) {
-    const disabled = outcomes.serve(defaultVariation, 'DISABLED');
-    return probe(
-      enabled,
-      () => disabled,
-      () => false,
-    );
+    const label = {
+      kind: 'enabled',
+      path: 'enabled',
+      describe: () => 'enabled in this environment',
+    } as const;
+    const fallback = outcomes.serve(defaultVariation, 'DISABLED');
+    return { decide: probe(label, undecided, () => false), fallback };
   }
   if (!outcomes.has(defaultVariation))
     throw new Error(`there is no variation ${JSON.stringify(defaultVariation)}`);
@@ -170,15 +167,19 @@ function compileStages(plan: Plan): Closure<Outcome> {
     ...compileTargets(settings.targets, plan),
     ...compileRules(plan),
   ];
-  const fallback = outcomes.serve(defaultVariation, 'DEFAULT');
+  return { decide: inOrder(stages), fallback: outcomes.serve(defaultVariation, 'DEFAULT') };
+}
+
+function inOrder(stages: readonly Stage[]): Stage {
   const [only] = stages;
-  if (only !== undefined && stages.length === 1) return (evaluation) => only(evaluation) ?? fallback;
+  if (only === undefined) return undecided;
+  if (stages.length === 1) return only;
   return (evaluation) => {
-    for (let index = 0; index < stages.length; index++) {
-      const outcome = stages[index]?.(evaluation);
+    for (const stage of stages) {
+      const outcome = stage(evaluation);
       if (outcome !== undefined) return outcome;
     }
-    return fallback;
+    return undefined;
   };
 }
 
@@ -259,10 +260,6 @@ function referencesOf(settings: FlagSettings): References {
 
 function hasDecided(outcome: Outcome | undefined): boolean {
   return outcome !== undefined;
-}
-
-function hasValue(outcome: Outcome): boolean {
-  return outcome.value !== undefined && isOfType(outcome.value, outcome.type ?? 'json');
 }
 
 function messageOf(error: unknown): string {

@@ -114,9 +114,11 @@ export class Evaluation {
 
   #decide(flag: CompiledFlag): Outcome {
     try {
-      return this.#hasReleases && this.snapshot.releasedFlags.has(flag.key)
-        ? flag.decideReleased(this)
-        : flag.decide(this);
+      const outcome =
+        this.#hasReleases && this.snapshot.releasedFlags.has(flag.key)
+          ? flag.decideReleased(this)
+          : flag.decide(this);
+      return outcome ?? flag.fallback;
     } catch (error) {
       // Whatever was pending in segments was left on the way out.
       this.#members = undefined;

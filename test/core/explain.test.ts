@@ -67,7 +67,7 @@ describe('an explanation', () => {
     expect(lines(steps)).toEqual([
       'prerequisite prerequisites[0]: base serves off yes',
       '  flag flags/base: flag base yes',
-      '    enabled enabled: not enabled in this environment no',
+      '    enabled enabled: enabled in this environment no',
       'target targets: targeting key has a variation of its own no',
       'rule rules[1]: r1: serves on no',
       '  condition rules[1].condition: all of 3 no',

@@ -102,9 +102,9 @@ export class Catalog implements AsyncDisposable {
    * log cannot be read or does not reach `minRevision`, with `failed_precondition` if the project is forked.
    */
   async catchUp(project: string, minRevision = 0): Promise<ProjectState> {
-    const known = this.#projects.get(project);
     const head = await this.#parts.log.head(project);
-    if (head !== undefined && (known?.state.revision !== head.revision || known.state.hash !== head.hash))
+    const known = this.#projects.get(project)?.state ?? emptyState(project);
+    if (known.revision !== (head?.revision ?? 0) || known.hash !== (head?.hash ?? ''))
       await this.#fetch(project);
     const live = this.#projects.get(project);
     if (live?.forked)
@@ -243,8 +243,9 @@ export class Catalog implements AsyncDisposable {
       }
       if (changes.length === 0) break;
     }
-    const head = await this.#parts.log.head(project);
+    // Taken first: while the head is being asked for, a commit of our own may go on from here.
     const { revision, hash } = live.state;
+    const head = await this.#parts.log.head(project);
     if (
       head === undefined
         ? revision > 0
@@ -261,7 +262,7 @@ export class Catalog implements AsyncDisposable {
   /** Starts from the projection, if it is of this very history. */
   async #restore(live: Live, project: string): Promise<void> {
     const restored = await restoreState(this.#parts.projection, this.#parts.log, project);
-    if (restored === undefined) return;
+    if (restored === undefined || live.state.revision > 0) return;
     live.state = restored.state;
     live.genesis = restored.genesis;
     live.snapshots.rebuild(restored.state, live.quarantine);
@@ -271,11 +272,12 @@ export class Catalog implements AsyncDisposable {
   async #verify(): Promise<void> {
     const startedAt = this.#parts.clock.monotonic();
     const heads = await this.#parts.log.heads();
-    for (const head of heads) {
-      const state = this.#projects.get(head.project)?.state;
-      if (state?.revision !== head.revision || state.hash !== head.hash) await this.#fetch(head.project);
+    for (const { project, revision, hash } of heads) {
+      const state = this.#projects.get(project)?.state;
+      if (state?.revision !== revision || state.hash !== hash) await this.#fetch(project);
     }
-    this.#verifiedAt = startedAt;
+    const forked = [...this.#projects.values()].some((live) => live.forked);
+    if (!forked) this.#verifiedAt = startedAt;
   }
 
   #schedulePoll(): void {

@@ -38,11 +38,13 @@ function makeReader(name: string): Closure<Json | undefined> {
       return own(attributes, name) ?? (targetingKey === '' ? undefined : targetingKey);
     };
   }
-  if (!name.includes('.')) return (evaluation) => own(evaluation.context.attributes, name);
+  // What no object inherits needs no look at whether it is inherited, which takes longer than all the rest.
+  if (name in Object.prototype) return (evaluation) => own(evaluation.context.attributes, name);
+  if (!name.includes('.')) return (evaluation) => evaluation.context.attributes[name] ?? undefined;
   const names = name.split('.');
   return (evaluation) => {
     const { attributes } = evaluation.context;
-    return own(attributes, name) ?? nested(attributes, names);
+    return attributes[name] ?? nested(attributes, names);
   };
 }
 

@@ -11,6 +11,7 @@ import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from
 import { limitTimeout } from './call-timeout.ts';
 import { type CorsPolicy, corsHeaders, preflightAnswer } from './cors.ts';
 import { toConnectError } from './errors.ts';
+import { withReadableMessage } from './grpc-message.ts';
 import { guardQuery, queryFormatOf } from './query-guard.ts';
 import { guardBody, type MessageLimits } from './request-guard.ts';
 import { type WireFormat, wireFormatOf } from './wire-format.ts';
@@ -91,9 +92,11 @@ async function serve(
     return;
   }
   releaseUnread(request, response);
+  if (repeats(request, 'authorization')) call.header.delete('authorization');
   const guarded = await guard(handler, call, options);
   const answered = await handler(guarded);
-  await universalResponseToNodeResponse(withHeaders(answered, corsHeaders(options.cors, origin)), response);
+  const said = withReadableMessage(withHeaders(answered, corsHeaders(options.cors, origin)));
+  await universalResponseToNodeResponse(said, response);
 }
 
 /** Undefined when the request has no usable authority. */
@@ -111,12 +114,18 @@ function universalRequest(
   }
 }
 
+/** Of some headers Node keeps the first and drops the others in silence; whose key is meant is not to be guessed. */
+function repeats({ rawHeaders }: Request, name: string): boolean {
+  return rawHeaders.filter((each, at) => at % 2 === 0 && each.toLowerCase() === name).length > 1;
+}
+
 /** Lets go of a request that was answered before all of it had arrived. */
 function releaseUnread(request: Request, response: Response): void {
   response.once('finish', () => {
     if (request.complete) return;
     if ('stream' in request) setImmediate(() => request.stream.close(constants.NGHTTP2_NO_ERROR));
-    else request.resume();
+    // What has arrived already would keep the stream, and with it the connection, from ever ending.
+    request.resume();
   });
 }
 

@@ -75,11 +75,12 @@ describe('a snapshot', () => {
         { key: 'b', settings: needs('a') },
         { key: 'c', settings: needs('b') },
         { key: 'd' },
+        { key: 'e', settings: needs('b') },
       ],
       segments: [{ key: 'outer', condition: IN_S }, { key: 's' }, { key: 'other' }],
     });
-    expect([...affectedFlags(snapshot, [], ['s'])].toSorted()).toEqual(['a', 'b', 'c']);
-    expect([...affectedFlags(snapshot, ['b'])].toSorted()).toEqual(['b', 'c']);
+    expect([...affectedFlags(snapshot, [], ['s'])].toSorted()).toEqual(['a', 'b', 'c', 'e']);
+    expect([...affectedFlags(snapshot, ['b'])].toSorted()).toEqual(['b', 'c', 'e']);
     expect([...affectedFlags(snapshot, ['d'], ['other'])]).toEqual(['d']);
     expect([...affectedFlags(snapshot, ['unknown'])]).toEqual(['unknown']);
   });

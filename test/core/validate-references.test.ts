@@ -92,6 +92,15 @@ describe('the references of a flag', () => {
     ]);
   });
 
+  it('count the longest of several chains to the same flag', () => {
+    const lookup = lookupOf({ a: [], b: ['d'], c: ['b'], d: [] });
+    const violations = validateFlagReferences(settingsOf('a', ['b', 'c']), lookup, {
+      ...LIMITS,
+      prerequisiteDepth: 2,
+    });
+    expect(violations).toMatchObject([{ limit: 'prerequisiteDepth' }]);
+  });
+
   it('are checked in linear time and without recursion', () => {
     const keys = Array.from({ length: 3000 }, (_, index) => `f${index}`);
     const chain = Object.fromEntries(keys.map((key, index) => [key, keys.slice(index + 1, index + 20)]));

@@ -9,10 +9,11 @@ import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
 import { ReleaseService } from '../../gen/vexil/v1/release_service_pb.ts';
 import { SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
 import { type Access, originAllowed, reaches } from '../app/access.ts';
+import type { Admission } from '../app/admission.ts';
 import { type Principal, SYSTEM } from '../app/principal.ts';
 import { FlagError } from '../core/errors.ts';
 import type { Scope } from '../core/model.ts';
-import { principalKey } from './principal-key.ts';
+import { addressKey, principalKey } from './principal-key.ts';
 
 /** What a key must be to call a method. */
 type Demand =
@@ -48,12 +49,18 @@ function demandOf(service: DescService, method: DescMethod): Demand {
  * Finds out who calls, refuses what their key does not allow, and leaves the principal for the services. Throws
  * FlagErrors, so it belongs inside the error interceptor. `refused` hears of every refusal.
  */
-export function authInterceptor(access: Access, refused: (refusal: Refusal) => void): Interceptor {
+export function authInterceptor(
+  access: Access,
+  admission: Admission,
+  refused: (refusal: Refusal) => void,
+): Interceptor {
   return (next) => async (request) => {
     const demand = demandOf(request.service, request.method);
     if (demand.kind === 'open') return next(request);
+    const address = request.contextValues.get(addressKey);
     try {
-      const principal = access.authenticate(tokenIn(request.header));
+      const principal = authenticate(access, admission, tokenIn(request.header), address);
+      admission.call(principal.keyId);
       checkOrigin(principal, request.header.get('origin'));
       if (demand.kind === 'management') checkManagement(principal, demand.scope, request);
       request.contextValues.set(principalKey, principal);
@@ -64,6 +71,42 @@ export function authInterceptor(access: Access, refused: (refusal: Refusal) => v
     }
     return next(request);
   };
+}
+
+/** Whoever tries one wrong key after the other is told to wait. */
+function authenticate(access: Access, admission: Admission, token: string, address: string): Principal {
+  try {
+    return access.authenticate(token);
+  } catch (error) {
+    admission.refused(address);
+    throw error;
+  }
+}
+
+/** Counts streams, per key and per address, for as long as they last. Belongs inside the auth interceptor. */
+export function streamInterceptor(admission: Admission): Interceptor {
+  return (next) => async (request) => {
+    const principal = request.contextValues.get(principalKey);
+    if (!request.stream || principal === undefined) return next(request);
+    const seat = admission.stream(principal.keyId, request.contextValues.get(addressKey));
+    const leave = () => seat[Symbol.dispose]();
+    request.signal.addEventListener('abort', leave, { once: true });
+    try {
+      const response = await next(request);
+      return response.stream ? { ...response, message: untilEnd(response.message, leave) } : response;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  };
+}
+
+async function* untilEnd<T>(messages: AsyncIterable<T>, end: () => void): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } finally {
+    end();
+  }
 }
 
 export interface Refusal {

@@ -4,6 +4,7 @@ import { systemClock } from '../adapters/in-process/system-clock.ts';
 import { openSqliteChangeLog } from '../adapters/sqlite/sqlite-change-log.ts';
 import { openSqliteProjection } from '../adapters/sqlite/sqlite-projection.ts';
 import { Access } from '../app/access.ts';
+import { Admission } from '../app/admission.ts';
 import { bootstrap } from '../app/bootstrap.ts';
 import { Catalog } from '../app/catalog.ts';
 import { DEFAULT_CONTEXT_LIMITS } from '../app/decisions.ts';
@@ -32,6 +33,7 @@ export interface App extends AsyncDisposable {
   readonly catalog: Catalog;
   readonly writer: Writer;
   readonly access: Access;
+  readonly admission: Admission;
   readonly history: History;
   readonly evaluation: EvaluationParts;
   readonly hub: WatchHub;
@@ -91,6 +93,7 @@ async function assemble(
   const watch: WatchParts = { catalog, access, clock, hub, ending, options };
   return {
     ...{ catalog, writer, access, hub, pepper, random: randomBytes, isFirstStart },
+    admission: new Admission(config.admission, clock),
     history: new History(log),
     evaluation: { catalog, access, clock, watch, contextLimits: DEFAULT_CONTEXT_LIMITS, serverVersion },
     async [Symbol.asyncDispose]() {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AdmissionLimits } from '../app/admission.ts';
 import { FlagError, type Violation } from '../core/errors.ts';
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
 import type { ConnectionLimits } from './listen.ts';
@@ -41,6 +42,7 @@ export interface Config {
   readonly shutdownMs: number;
   readonly connections: ConnectionLimits;
   readonly messages: MessageSettings;
+  readonly admission: AdmissionLimits;
   readonly limits: Limits;
 }
 
@@ -85,6 +87,10 @@ const Variables = z.strictObject({
   VEXIL_MAX_HEADER_BYTES: whole(1_024, 2 ** 20).default(16_384),
   VEXIL_MAX_CONNECTIONS: whole(1, 10_000_000).default(10_000),
   VEXIL_MAX_STREAMS_PER_CONNECTION: whole(1, 1_000_000).default(100),
+  VEXIL_MAX_CALLS_PER_KEY_PER_SECOND: whole(0, 1e9).default(50_000),
+  VEXIL_MAX_STREAMS_PER_KEY: whole(0, 1e9).default(50_000),
+  VEXIL_MAX_STREAMS_PER_ADDRESS: whole(0, 1e9).default(20_000),
+  VEXIL_MAX_REFUSED_KEYS_PER_ADDRESS_PER_SECOND: whole(0, 1e9).default(100),
   VEXIL_CONNECT_TIMEOUT_MS: whole(1, DAY_MS).default(10_000),
   VEXIL_RECEIVE_TIMEOUT_MS: whole(1, DAY_MS).default(10_000),
   VEXIL_CALL_TIMEOUT_MS: whole(1, DAY_MS).default(30_000),
@@ -191,6 +197,12 @@ function toConfig(given: z.infer<typeof Variables>, tls: TlsPaths | undefined, l
       maxJsonDepth: given.VEXIL_MAX_JSON_DEPTH,
       receiveTimeoutMs: given.VEXIL_RECEIVE_TIMEOUT_MS,
       unaryTimeoutMs: given.VEXIL_CALL_TIMEOUT_MS,
+    },
+    admission: {
+      callsPerKeyPerSecond: given.VEXIL_MAX_CALLS_PER_KEY_PER_SECOND,
+      streamsPerKey: given.VEXIL_MAX_STREAMS_PER_KEY,
+      streamsPerAddress: given.VEXIL_MAX_STREAMS_PER_ADDRESS,
+      refusedKeysPerAddressPerSecond: given.VEXIL_MAX_REFUSED_KEYS_PER_ADDRESS_PER_SECOND,
     },
     limits,
   };

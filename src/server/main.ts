@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createContextValues } from '@connectrpc/connect';
-import { authInterceptor } from '../rpc/auth.ts';
+import { authInterceptor, streamInterceptor } from '../rpc/auth.ts';
 import { terminateKey } from '../rpc/evaluation-service.ts';
+import { addressKey } from '../rpc/principal-key.ts';
 import { type App, compose, processClock } from './compose.ts';
 import { type Config, describeConfig, type Exposure, loadConfig } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
@@ -75,14 +76,17 @@ function handler(
     routes: routesOf(app, config, port, readiness, stopping),
     messages: config.messages,
     isManagement,
-    interceptors: [authInterceptor(app.access, (refusal) => logger.warn(refusal, 'refused'))],
+    interceptors: [
+      authInterceptor(app.access, app.admission, (refusal) => logger.warn(refusal, 'refused')),
+      streamInterceptor(app.admission),
+    ],
     cors: { allows: (origin) => app.access.allowsOrigin(origin) },
     recordCall: metrics.recordCall,
     log: logger,
-    contextValues: (_request, response) =>
-      createContextValues().set(terminateKey, () =>
-        'stream' in response ? response.stream.close() : response.destroy(),
-      ),
+    contextValues: (request, response) =>
+      createContextValues()
+        .set(addressKey, request.socket?.remoteAddress ?? '')
+        .set(terminateKey, () => ('stream' in response ? response.stream.close() : response.destroy())),
   });
 }
 
@@ -108,7 +112,7 @@ function announce(
   managementPort: number,
 ) {
   const scheme = config.tls === undefined ? 'http' : 'https';
-  logger.debug({ config: describeConfig(config).split('\n') }, 'configuration');
+  logger.info({ config: describeConfig(config).split('\n') }, 'configuration');
   logger.info(
     {
       url: `${scheme}://${config.host}:${port}`,

@@ -5,11 +5,17 @@ import { FlagType } from '../../gen/vexil/v1/definitions_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
 import { KeyKind, Scope } from '../../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
+import { Admission } from '../../src/app/admission.ts';
 import { authInterceptor } from '../../src/rpc/auth.ts';
 import { errorInterceptor } from '../../src/rpc/errors.ts';
 import { flagService } from '../../src/rpc/flag-service.ts';
 import { projectService } from '../../src/rpc/project-service.ts';
 import { errorOf, openService } from '../support/in-process-service.ts';
+
+const UNLIMITED = {
+  ...{ callsPerKeyPerSecond: 0, streamsPerKey: 0, streamsPerAddress: 0 },
+  refusedKeysPerAddressPerSecond: 0,
+};
 
 test('a key to one project makes no other, whatever name it sends along', async () => {
   await using service = await openService();
@@ -18,7 +24,10 @@ test('a key to one project makes no other, whatever name it sends along', async 
     parent: 'projects/shop',
     key: { kind: KeyKind.ADMIN, scopes: [Scope.READ, Scope.WRITE] },
   });
-  const interceptors = [errorInterceptor(() => {}), authInterceptor(service.instance.access, () => {})];
+  const interceptors = [
+    errorInterceptor(() => {}),
+    authInterceptor(service.instance.access, new Admission(UNLIMITED, service.instance.clock), () => {}),
+  ];
   const transport = createRouterTransport(
     (router) => router.service(ProjectService, projectService(service.instance)),
     { router: { interceptors } },
@@ -45,7 +54,10 @@ test('a key without the scope halt can neither halt nor plan to', async () => {
     parent: 'projects/shop',
     key: { kind: KeyKind.ADMIN, scopes: [Scope.READ, Scope.WRITE] },
   });
-  const interceptors = [errorInterceptor(() => {}), authInterceptor(service.instance.access, () => {})];
+  const interceptors = [
+    errorInterceptor(() => {}),
+    authInterceptor(service.instance.access, new Admission(UNLIMITED, service.instance.clock), () => {}),
+  ];
   const transport = createRouterTransport(
     (router) => router.service(FlagService, flagService(service.instance)),
     { router: { interceptors } },

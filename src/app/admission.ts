@@ -1,0 +1,142 @@
+import { FlagError } from '../core/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+
+/** What one key or one address may take of this process. 0 is no limit. */
+export interface AdmissionLimits {
+  readonly callsPerKeyPerSecond: number;
+  readonly streamsPerKey: number;
+  readonly streamsPerAddress: number;
+  /** Calls with a key that is none. */
+  readonly refusedKeysPerAddressPerSecond: number;
+}
+
+/** Lets in what is within the limits, and says when to try again. Nothing is kept for those who have been quiet. */
+export class Admission {
+  readonly #calls: Buckets;
+  readonly #refusals: Buckets;
+  readonly #keyStreams: Counts;
+  readonly #addressStreams: Counts;
+
+  constructor(limits: AdmissionLimits, clock: Clock) {
+    this.#calls = new Buckets(
+      limits.callsPerKeyPerSecond,
+      clock,
+      'CALLS_PER_KEY',
+      'too many calls with this key',
+    );
+    this.#refusals = new Buckets(
+      limits.refusedKeysPerAddressPerSecond,
+      clock,
+      'REFUSED_KEYS',
+      'too many calls with keys that are not valid',
+    );
+    this.#keyStreams = new Counts(limits.streamsPerKey, 'STREAMS_PER_KEY', 'too many streams with this key');
+    this.#addressStreams = new Counts(
+      limits.streamsPerAddress,
+      'STREAMS_PER_ADDRESS',
+      'too many streams from this address',
+    );
+  }
+
+  /** Counts a call. Rejects with `exhausted` once a key has used up what it may do in a second. */
+  call(keyId: string): void {
+    this.#calls.take(keyId);
+  }
+
+  /**
+   * Counts a wrong key. Rejects with `exhausted` when an address presents too many; its right keys are not affected,
+   * for many callers may share an address.
+   */
+  refused(address: string): void {
+    this.#refusals.take(address);
+  }
+
+  /** Counts a stream until disposed, which may happen more than once. Rejects with `exhausted` beyond the limits. */
+  stream(keyId: string, address: string): Disposable {
+    const ofKey = this.#keyStreams.enter(keyId);
+    try {
+      const ofAddress = this.#addressStreams.enter(address);
+      return {
+        [Symbol.dispose]: () => {
+          ofKey();
+          ofAddress();
+        },
+      };
+    } catch (error) {
+      ofKey();
+      throw error;
+    }
+  }
+}
+
+/** A second's worth of tokens for each name, refilled as time passes. */
+class Buckets {
+  readonly #perSecond: number;
+  readonly #clock: Clock;
+  readonly #reason: string;
+  readonly #message: string;
+  #used = new Map<string, { tokens: number; at: number }>();
+  #sweptAt = 0;
+
+  constructor(perSecond: number, clock: Clock, reason: string, message: string) {
+    this.#perSecond = perSecond;
+    this.#clock = clock;
+    this.#reason = reason;
+    this.#message = message;
+  }
+
+  take(name: string): void {
+    if (this.#perSecond === 0) return;
+    const at = this.#clock.monotonic();
+    this.#sweep(at);
+    const tokens = this.#left(name);
+    if (tokens < 1) {
+      const retryAfterMs = Math.ceil(1_000 / this.#perSecond);
+      throw new FlagError('exhausted', this.#message, { reason: this.#reason, retryAfterMs });
+    }
+    this.#used.set(name, { tokens: tokens - 1, at });
+  }
+
+  #left(name: string): number {
+    const bucket = this.#used.get(name);
+    if (bucket === undefined) return this.#perSecond;
+    const refilled = ((this.#clock.monotonic() - bucket.at) / 1_000) * this.#perSecond;
+    return Math.min(this.#perSecond, bucket.tokens + refilled);
+  }
+
+  /** After a second without a call a bucket is full, and need not be known. */
+  #sweep(at: number): void {
+    if (at - this.#sweptAt < 1_000) return;
+    this.#sweptAt = at;
+    for (const [name, bucket] of this.#used) if (at - bucket.at >= 1_000) this.#used.delete(name);
+  }
+}
+
+class Counts {
+  readonly #limit: number;
+  readonly #reason: string;
+  readonly #message: string;
+  readonly #counts = new Map<string, number>();
+
+  constructor(limit: number, reason: string, message: string) {
+    this.#limit = limit;
+    this.#reason = reason;
+    this.#message = message;
+  }
+
+  /** Returns what leaves again, once. */
+  enter(name: string): () => void {
+    const count = this.#counts.get(name) ?? 0;
+    if (this.#limit > 0 && count >= this.#limit)
+      throw new FlagError('exhausted', this.#message, { reason: this.#reason, retryAfterMs: 1_000 });
+    this.#counts.set(name, count + 1);
+    let inside = true;
+    return () => {
+      if (!inside) return;
+      inside = false;
+      const left = (this.#counts.get(name) ?? 1) - 1;
+      if (left === 0) this.#counts.delete(name);
+      else this.#counts.set(name, left);
+    };
+  }
+}

@@ -10,13 +10,13 @@ import type { Snapshot } from '../core/snapshot.ts';
 
 /** What a caller may and wants to see. */
 export interface Selection {
-  /** Web keys: flags that are not client-visible do not exist for them. */
+  /** Web keys: flags that are not client-visible do not exist for them, and the others come without details. */
   readonly clientVisibleOnly: boolean;
   /** Absent: every flag. */
   readonly flagKeys?: readonly string[];
 }
 
-/** The answer for one flag; for whoever may not see it, exactly what an unknown flag answers. */
+/** The answer for one flag; for whoever may not see it, exactly what an unknown flag answers. Clients get no detail. */
 export function decide(
   snapshot: Snapshot,
   key: string,
@@ -25,8 +25,20 @@ export function decide(
   clientVisibleOnly: boolean,
 ): Outcome {
   const outcome = new Evaluation(snapshot, context, nowMs).flag(key);
-  return clientVisibleOnly && !outcome.clientVisible ? notFound(key) : outcome;
+  if (!clientVisibleOnly) return outcome;
+  return outcome.clientVisible ? withoutDetail(outcome) : notFound(key);
 }
+
+/** As a web page may know it: details name other flags, and say why a flag was halted in words for colleagues. */
+export function withoutDetail(outcome: Outcome): Outcome {
+  if (outcome.detail === '') return outcome;
+  const known = detailless.get(outcome) ?? { ...outcome, detail: '' };
+  detailless.set(outcome, known);
+  return known;
+}
+
+/** An outcome is one object as long as its flag stays the same, and so is its form without the detail. */
+const detailless = new WeakMap<Outcome, Outcome>();
 
 /** The answer of a flag that does not exist. */
 export function notFound(flag: string): Outcome {
@@ -62,7 +74,8 @@ export function decideAll(
   for (const flag of selection.flagKeys === undefined
     ? snapshot.sortedFlags()
     : named(snapshot, selection.flagKeys))
-    if (flag.clientVisible || !selection.clientVisibleOnly) outcomes.push(evaluation.answer(flag));
+    if (!selection.clientVisibleOnly) outcomes.push(evaluation.answer(flag));
+    else if (flag.clientVisible) outcomes.push(withoutDetail(evaluation.answer(flag)));
   return { outcomes, changesAt: evaluation.changesAt };
 }
 

@@ -2,7 +2,7 @@ import type { Context } from '../core/context.ts';
 import { Evaluation } from '../core/evaluation.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { affectedFlags, type Snapshot } from '../core/snapshot.ts';
-import { decideAll, type Selection } from './decisions.ts';
+import { decideAll, type Selection, withoutDetail } from './decisions.ts';
 import type { Touched } from './touched.ts';
 import { type Content, NO_CONTENT } from './watch-events.ts';
 import { inParts, type View } from './watch-view.ts';
@@ -57,7 +57,8 @@ export class DecisionsView implements View {
         continue;
       }
       const before = this.#known.get(key);
-      const after = evaluation.flag(key);
+      const decided = evaluation.flag(key);
+      const after = this.#selection.clientVisibleOnly ? withoutDetail(decided) : decided;
       this.#known.set(key, after);
       if (before === undefined || !sameAnswer(before, after)) decisions.push(after);
     }

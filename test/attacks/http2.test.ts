@@ -45,9 +45,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(async () => {
-  await target[Symbol.asyncDispose]();
-});
+afterAll(() => target.close());
 
 /** Attacks, and demands meanwhile and afterwards that others are served, in memory that has not grown much. */
 async function under(attack: (peer: RawPeer) => Promise<void>, settings?: [number, number][]): Promise<void> {

@@ -37,10 +37,7 @@ beforeAll(async () => {
   target = await openTarget();
 });
 
-afterAll(async () => {
-  await target.checkHealthy();
-  await target[Symbol.asyncDispose]();
-});
+afterAll(() => target.close());
 
 describe('a call without a good key', () => {
   const unknown = mintToken('server', randomBytes).token;

@@ -29,7 +29,7 @@ export interface Keys {
 }
 
 /** A server process with two environments, a visible flag `checkout`, a hidden flag `pricing`, and keys. */
-export interface Target extends AsyncDisposable {
+export interface Target {
   readonly server: ServerProcess;
   readonly keys: Keys;
   /** One call with JSON over Connect and HTTP/1.1. A string is sent as it is. */
@@ -42,6 +42,8 @@ export interface Target extends AsyncDisposable {
   makeKey(key: Json, parent?: string): Promise<{ secret: string; name: string }>;
   /** Fails unless the process serves somebody else as if nothing had happened, and has met nothing unforeseen. */
   checkHealthy(): Promise<void>;
+  /** Checks once more, and ends the process. */
+  close(): Promise<void>;
 }
 
 export interface CallOptions {
@@ -101,17 +103,20 @@ async function furnish(server: ServerProcess): Promise<Target> {
     staging: staging.secret,
     web: web.secret,
   };
+  const checkHealthy = async () => {
+    expect(await ok('/grpc.health.v1.Health/Check', {}, '')).toEqual({ status: 'SERVING' });
+    const request = { flagKey: 'checkout', context: { targetingKey: 'user-1' } };
+    const answer = await ok('EvaluationService/Evaluate', request, keys.server);
+    expect(answer).toMatchObject({ flagKey: 'checkout', boolValue: false, reason: 'REASON_DEFAULT' });
+    expect(unforeseenIn(server.output())).toEqual([]);
+  };
   return {
-    ...{ server, keys, call, ok, makeKey },
+    ...{ server, keys, call, ok, makeKey, checkHealthy },
     code: async (method, message, options) => codeOf(await call(method, message, options)),
-    async checkHealthy() {
-      expect(await ok('/grpc.health.v1.Health/Check', {}, '')).toEqual({ status: 'SERVING' });
-      const request = { flagKey: 'checkout', context: { targetingKey: 'user-1' } };
-      const answer = await ok('EvaluationService/Evaluate', request, keys.server);
-      expect(answer).toMatchObject({ flagKey: 'checkout', boolValue: false, reason: 'REASON_DEFAULT' });
-      expect(unforeseenIn(server.output())).toEqual([]);
+    async close() {
+      await using _server = server;
+      await checkHealthy();
     },
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 

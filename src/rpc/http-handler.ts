@@ -19,6 +19,8 @@ import { type WireFormat, wireFormatOf } from './wire-format.ts';
 type Request = IncomingMessage | Http2ServerRequest;
 type Response = ServerResponse | Http2ServerResponse;
 
+const LINGER_MS = 1_000;
+
 /** A call that was answered with an error before any interceptor saw it. */
 export interface RefusedCall {
   /** Undefined for a method that does not exist. */
@@ -119,13 +121,18 @@ function repeats({ rawHeaders }: Request, name: string): boolean {
   return rawHeaders.filter((each, at) => at % 2 === 0 && each.toLowerCase() === name).length > 1;
 }
 
-/** Lets go of a request that was answered before all of it had arrived. */
+/**
+ * Lets go of a request that was answered before all of it had arrived. It is read on for a moment: some clients look at
+ * an answer only when they have sent everything, and a reset would overtake the trailers.
+ */
 function releaseUnread(request: Request, response: Response): void {
-  response.once('finish', () => {
+  // Over HTTP/2 a response says that it is finished only once its stream is closed.
+  const answered = 'stream' in response ? response.stream : response;
+  answered.once('finish', () => {
     if (request.complete) return;
-    if ('stream' in request) setImmediate(() => request.stream.close(constants.NGHTTP2_NO_ERROR));
-    // What has arrived already would keep the stream, and with it the connection, from ever ending.
     request.resume();
+    if ('stream' in request)
+      setTimeout(() => request.stream.close(constants.NGHTTP2_NO_ERROR), LINGER_MS).unref();
   });
 }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import { text } from 'node:stream/consumers';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
@@ -387,6 +389,26 @@ describe('createHttpHandler', () => {
       }
     });
   });
+
+  it.each(['patient', 'endless'])(
+    'lets go of a refused message that is too large, from a %s caller',
+    async (kind) => {
+      const session = http2.connect(origin);
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': EVALUATE,
+        'content-type': 'application/grpc',
+      });
+      const trailers = once(stream, 'trailers');
+      const closed = once(stream, 'close');
+      stream.write(envelope(Buffer.alloc(20 * MAX_BYTES)));
+      if (kind === 'patient') stream.end();
+      stream.resume();
+      expect((await trailers)[0]).toMatchObject({ 'grpc-status': String(Code.ResourceExhausted) });
+      await closed;
+      session.destroy();
+    },
+  );
 
   it('survives an authority that is no host', async () => {
     const socket = net.connect(listener.port, '127.0.0.1');

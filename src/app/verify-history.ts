@@ -58,7 +58,7 @@ async function readOn(
     return { changes: await log.read(project, after, PAGE) };
   } catch (error) {
     if (!(error instanceof FlagError) || error.details.reason !== 'LOG_DAMAGED') throw error;
-    const revision = Number(error.details.metadata?.['revision']);
+    const revision = Number(error.details.metadata?.revision);
     const damage = { revision, problem: error.message };
     const readable = revision - 1 - after;
     return { changes: readable > 0 ? await log.read(project, after, readable) : [], damage };

@@ -32,7 +32,7 @@ function checkPart(condition: Condition, path: string, place: Place): void {
         report(path, 'must have at least one condition, or nobody would match');
       }
       for (const [index, part] of condition.conditions.entries()) {
-        checkPart(part, `${path}.${condition.kind}[${index}]`, inner);
+        checkPart(part, `${path}.${condition.kind}.conditions[${index}]`, inner);
       }
       return;
     case 'not':
@@ -40,19 +40,26 @@ function checkPart(condition: Condition, path: string, place: Place): void {
       return;
     case 'clause':
       budget.clauses++;
-      checkClause(condition, path, limits, report);
+      checkClause(condition, under(path, 'clause'), limits, report);
       return;
     case 'segment':
       budget.clauses++;
-      if (condition.segments.length === 0) report(under(path, 'segments'), 'must name at least one segment');
-      checkCount(condition.segments.length, 'valuesPerClause', under(path, 'segments'), limits, report);
+      if (condition.segments.length === 0)
+        report(under(path, 'segment.segments'), 'must name at least one segment');
+      checkCount(
+        condition.segments.length,
+        'valuesPerClause',
+        under(path, 'segment.segments'),
+        limits,
+        report,
+      );
       for (const [index, key] of condition.segments.entries()) {
-        checkKey(key, `${under(path, 'segments')}[${index}]`, report);
+        checkKey(key, `${under(path, 'segment.segments')}[${index}]`, report);
       }
       return;
     case 'release':
       budget.clauses++;
-      checkGate(condition.gate, path, limits, report);
+      checkGate(condition.gate, under(path, 'release'), limits, report);
       return;
     default:
       report(path, 'is of a kind that is not known here');

@@ -41,6 +41,8 @@ function checkRule(rule: Rule, path: string, place: RulePlace): void {
     if (rule.rollout.salt !== undefined) checkText(rule.rollout.salt, `${path}.rollout.salt`, limits, report);
   }
   if (rule.ramp !== undefined) checkRamp(rule.ramp, `${path}.ramp`, limits, report);
+  if (rule.ramp?.kind === 'steps' && rule.rollout === undefined)
+    report(`${path}.rollout`, 'is needed with a ramp of steps: it says who is in before the first one');
   checkServe(rule.serve, `${path}.serve`, place);
 }
 
@@ -54,12 +56,12 @@ function checkServe(serve: Serve, path: string, place: RulePlace): void {
       const { variations } = serve;
       let sum = 0;
       for (const [index, { variation, weight }] of variations.entries()) {
-        checkVariation(variation, `${path}.split[${index}].variation`, place);
-        checkWeight(weight, `${path}.split[${index}].weight`, report);
+        checkVariation(variation, `${path}.split.variations[${index}].variation`, place);
+        checkWeight(weight, `${path}.split.variations[${index}].weight`, report);
         sum += weight;
       }
       const keys = variations.map(({ variation }) => variation);
-      checkUnique(keys, (index) => `${path}.split[${index}].variation`, report);
+      checkUnique(keys, (index) => `${path}.split.variations[${index}].variation`, report);
       if (sum !== WHOLE) report(`${path}.split`, `weights must sum up to ${WHOLE}, not ${sum}`);
       return;
     }
@@ -76,7 +78,7 @@ export function checkVariation(key: string, path: string, { variations, report }
 function checkRamp(ramp: Ramp, path: string, limits: Limits, report: Report): void {
   switch (ramp.kind) {
     case 'steps':
-      checkSteps(ramp.steps, `${path}.steps`, limits, report);
+      checkSteps(ramp.steps, `${path}.steps.steps`, limits, report);
       return;
     case 'linear': {
       const startMs = checkInstant(ramp.startsAt, `${path}.linear.start_time`, report);

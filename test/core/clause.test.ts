@@ -74,7 +74,7 @@ describe('a clause', () => {
       operator: vector.operator,
       values: vector.values,
     };
-    expect(violations(clause).map(({ path }) => path)).toContain(`condition.${vector.path}`);
+    expect(violations(clause).map(({ path }) => path)).toContain(`condition.clause.${vector.path}`);
   });
 });
 

@@ -262,7 +262,7 @@ describe('a rule', () => {
 
   it('is accepted when nothing is wrong with it', () => {
     expect(ofRule({ serve: split(40_000, 60_000), ramp: linear, priority: -1.5 })).toEqual([]);
-    expect(ofRule({ ramp: steps(AT, '2026-03-01T00:00:00.001Z') })).toEqual([]);
+    expect(ofRule({ rollout: { weight: 0 }, ramp: steps(AT, '2026-03-01T00:00:00.001Z') })).toEqual([]);
   });
 
   it.each<[string, Partial<Rule>, string]>([
@@ -279,16 +279,25 @@ describe('a rule', () => {
     ['a part of a rollout’s unit', { rollout: { weight: 0.5 } }, 'rules[0].rollout.weight'],
     ['a rollout above everybody', { rollout: { weight: 100_001 } }, 'rules[0].rollout.weight'],
     ['a rollout below nobody', { rollout: { weight: -1 } }, 'rules[0].rollout.weight'],
-    ['a ramp without steps', { ramp: steps() }, 'rules[0].ramp.steps'],
-    ['two steps at once', { ramp: steps(AT, AT) }, 'rules[0].ramp.steps[1].start_time'],
+    ['a ramp without steps', { rollout: { weight: 0 }, ramp: steps() }, 'rules[0].ramp.steps.steps'],
+    [
+      'two steps at once',
+      { rollout: { weight: 0 }, ramp: steps(AT, AT) },
+      'rules[0].ramp.steps.steps[1].start_time',
+    ],
     [
       'steps out of order',
-      { ramp: steps(AT, '2026-02-01T00:00:00.000Z') },
-      'rules[0].ramp.steps[1].start_time',
+      { rollout: { weight: 0 }, ramp: steps(AT, '2026-02-01T00:00:00.000Z') },
+      'rules[0].ramp.steps.steps[1].start_time',
     ],
-    ['a step at no time', { ramp: steps('2026-02-30T00:00:00.000Z') }, 'rules[0].ramp.steps[0].start_time'],
+    [
+      'a step at no time',
+      { rollout: { weight: 0 }, ramp: steps('2026-02-30T00:00:00.000Z') },
+      'rules[0].ramp.steps.steps[0].start_time',
+    ],
     ['a ramp that ends at its start', { ramp: { ...linear, endsAt: AT } }, 'rules[0].ramp.linear.end_time'],
     ['a ramp above everybody', { ramp: { ...linear, toWeight: 100_001 } }, 'rules[0].ramp.linear.to_weight'],
+    ['a ramp of steps that leaves open who is in before the first', { ramp: steps(AT) }, 'rules[0].rollout'],
     ['a ramp that is not known', { ramp: { kind: 'spiral' } as never }, 'rules[0].ramp'],
   ])('does not have %s', (_what, rule, path) => {
     expect(paths(ofRule(rule))).toEqual([path]);
@@ -296,59 +305,62 @@ describe('a rule', () => {
 
   it('does not give a negative part, nor a variation twice', () => {
     expect(paths(ofRule({ serve: split(100_001, -1) }))).toEqual([
-      'rules[0].serve.split[0].weight',
-      'rules[0].serve.split[1].weight',
+      'rules[0].serve.split.variations[0].weight',
+      'rules[0].serve.split.variations[1].weight',
     ]);
     expect(paths(ofRule({ serve: split(50_000, 25_000, 25_000) }))).toEqual([
-      'rules[0].serve.split[2].variation',
+      'rules[0].serve.split.variations[2].variation',
     ]);
   });
 
   it('names the limit that it exceeds', () => {
-    expect(ofRule({ ramp: steps(AT, '2026-04-01T00:00:00.000Z') }, { stepsPerRamp: 1 })).toMatchObject([
-      { path: 'rules[0].ramp.steps', limit: 'stepsPerRamp' },
-    ]);
+    expect(
+      ofRule({ rollout: { weight: 0 }, ramp: steps(AT, '2026-04-01T00:00:00.000Z') }, { stepsPerRamp: 1 }),
+    ).toMatchObject([{ path: 'rules[0].ramp.steps.steps', limit: 'stepsPerRamp' }]);
   });
 });
 
 describe('a condition', () => {
   it.each<[string, unknown, string]>([
-    ['an attribute without a name', { ...CLAUSE, attribute: '' }, '.attribute'],
+    ['an attribute without a name', { ...CLAUSE, attribute: '' }, '.clause.attribute'],
     ['an any of nothing', { kind: 'any', conditions: [] }, ''],
     ['a kind that is not known', { kind: 'moon_phase' }, ''],
-    ['no segment', { kind: 'segment', segments: [], negate: true }, '.segments'],
+    ['no segment', { kind: 'segment', segments: [], negate: true }, '.segment.segments'],
     [
       'a segment that cannot be',
       { kind: 'segment', segments: ['ok', 'Not OK'], negate: true },
-      '.segments[1]',
+      '.segment.segments[1]',
     ],
-    ['a gate that is not known', { kind: 'release', gate: { kind: 'weather' } }, ''],
-    ['a gate without a branch', { kind: 'release', gate: { kind: 'branch', branch: '' } }, '.branch'],
+    ['a gate that is not known', { kind: 'release', gate: { kind: 'weather' } }, '.release'],
+    ['a gate without a branch', { kind: 'release', gate: { kind: 'branch', branch: '' } }, '.release.branch'],
     [
       'a gate of no days',
       { kind: 'release', gate: { kind: 'updated_within', days: 0 } },
-      '.updated_within_days',
+      '.release.updated_within_days',
     ],
     [
       'a gate on no version',
       { kind: 'release', gate: { kind: 'runtime_version', operator: 'gt', version: 'x' } },
-      '.runtime_version.version',
+      '.release.runtime_version.version',
     ],
     [
       'a gate by equality',
       { kind: 'release', gate: { kind: 'runtime_version', operator: 'eq', version: '1' } },
-      '.runtime_version.operator',
+      '.release.runtime_version.operator',
     ],
   ])('does not have %s', (_what, condition, path) => {
     expect(paths(ofCondition(condition))).toEqual([`rules[0].condition${path}`]);
     const nested = { kind: 'all', conditions: [CLAUSE, { kind: 'not', condition }] };
-    expect(paths(ofCondition(nested))).toEqual([`rules[0].condition.all[1].not${path}`]);
+    expect(paths(ofCondition(nested))).toEqual([`rules[0].condition.all.conditions[1].not${path}`]);
   });
 
   it('says exactly where a mistake is', () => {
     const wrong: Condition = { kind: 'clause', attribute: 'a', operator: 'in_cidr', values: ['::/0', 'x'] };
     expect(ofCondition({ kind: 'all', conditions: [wrong] })).toEqual([
-      { path: 'rules[0].condition.all[0].values[1]', message: '"x" is not an address range' },
+      {
+        path: 'rules[0].condition.all.conditions[0].clause.values[1]',
+        message: '"x" is not an address range',
+      },
     ]);
   });
 
@@ -385,7 +397,7 @@ describe('a segment', () => {
     ['a key in capitals', { key: 'Staff' }, 'key'],
     ['an empty key among its own', { included: [''] }, 'included[0]'],
     ['a key twice', { excluded: ['a', 'b', 'a'] }, 'excluded[2]'],
-    ['a broken condition', { condition: { ...CLAUSE, values: [] } as Condition }, 'condition.values'],
+    ['a broken condition', { condition: { ...CLAUSE, values: [] } as Condition }, 'condition.clause.values'],
   ])('does not have %s', (_what, segment, path) => {
     expect(paths(ofSegment(segment))).toEqual([path]);
   });

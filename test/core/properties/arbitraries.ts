@@ -171,17 +171,20 @@ const serves: fc.Arbitrary<Serve> = fc.oneof(
   ),
 );
 
-const rules: fc.Arbitrary<Partial<Rule>> = fc.record(
-  {
-    priority: fc.integer({ min: 0, max: 3 }),
-    condition: conditions,
-    rollout: fc.record({ weight: weights }),
-    ramp: ramps,
-    serve: serves,
-    recordExposures: fc.boolean(),
-  },
-  { requiredKeys: ['serve'] },
-);
+const rules: fc.Arbitrary<Partial<Rule>> = fc
+  .record(
+    {
+      priority: fc.integer({ min: 0, max: 3 }),
+      condition: conditions,
+      rollout: fc.record({ weight: weights }),
+      ramp: ramps,
+      serve: serves,
+      recordExposures: fc.boolean(),
+    },
+    { requiredKeys: ['serve'] },
+  )
+  // A ramp of steps is accepted only with a rollout below it.
+  .map((rule) => (rule.ramp?.kind === 'steps' ? { rollout: { weight: 0 }, ...rule } : rule));
 
 const HALT = { by: 'key:a', reason: 'errors rose', at: '2026-01-01T00:00:00.000Z' };
 

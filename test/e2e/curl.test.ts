@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +6,9 @@ import { callsOf } from '../support/calls.ts';
 import { envelopeOf, messagesIn, refusalIn } from '../support/connect-json.ts';
 import { curl, curlCaller, keyArguments } from '../support/curl-caller.ts';
 import { type Exercised, exercised } from '../support/exercised.ts';
+import { messageProcess } from '../support/message-process.ts';
 import { type ServerProcess, startServer } from '../support/server-process.ts';
-import { isMessage, type Message, methods } from '../support/stock-protos.ts';
+import { isMessage, methods } from '../support/stock-protos.ts';
 import { newFlag, newKey, newProject, TOURS } from './tour/tour.ts';
 
 /** The API with nothing but curl: JSON in, JSON out. */
@@ -129,36 +129,9 @@ describe('the management port', () => {
   });
 });
 
-interface CurlWatch extends Disposable {
-  /** The messages since the last call, up to the first that fits. */
-  until(fits: (message: Message) => boolean): Promise<Message[]>;
-}
-
-/** Reads messages as they come. Killed at the end, for a watch has none. */
-function watchWithCurl(args: readonly string[]): CurlWatch {
-  const child = spawn('curl', ['-sSN', '-H', 'content-type: application/connect+json', ...args]);
-  let received: Buffer = Buffer.alloc(0);
-  let taken = 0;
-  let wake = () => {};
-  child.stdout.on('data', (chunk: Buffer) => {
-    received = Buffer.concat([received, chunk]);
-    wake();
-  });
-  return {
-    async until(fits) {
-      for (;;) {
-        const messages = messagesIn(received).map(({ message }) => message);
-        const at = messages.findIndex((message, index) => index >= taken && fits(message));
-        if (at >= 0) {
-          const found = messages.slice(taken, at + 1);
-          taken = at + 1;
-          return found;
-        }
-        await new Promise<void>((resume) => {
-          wake = resume;
-        });
-      }
-    },
-    [Symbol.dispose]: () => void child.kill('SIGKILL'),
-  };
+function watchWithCurl(args: readonly string[]) {
+  const options = ['-sSN', '-H', 'content-type: application/connect+json'];
+  return messageProcess('curl', [...options, ...args], (written) =>
+    messagesIn(written).map(({ message }) => message),
+  );
 }

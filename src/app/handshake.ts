@@ -6,7 +6,7 @@ import type { Catalog } from './catalog.ts';
 import { decideAll, etagOfDecisions } from './decisions.ts';
 import { type Place, snapshotSince } from './environment-access.ts';
 import type { Principal } from './principal.ts';
-import { tokenFor } from './watch.ts';
+import { tokenFor } from './watch-request.ts';
 
 export const PROTOCOL_VERSION = 1;
 

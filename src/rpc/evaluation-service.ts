@@ -23,7 +23,8 @@ import {
 import { type Place, placeOf, snapshotAt, snapshotSince } from '../app/environment-access.ts';
 import { CAPABILITIES, handshake, PROTOCOL_VERSION } from '../app/handshake.ts';
 import type { Principal } from '../app/principal.ts';
-import { type WatchParts, type WatchRequest, watch } from '../app/watch.ts';
+import { watch } from '../app/watch.ts';
+import type { WatchParts, WatchRequest } from '../app/watch-request.ts';
 import { FlagError, invalid } from '../core/errors.ts';
 import { explain } from '../core/explain.ts';
 import type { Clock } from '../ports/clock.ts';

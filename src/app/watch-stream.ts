@@ -1,0 +1,227 @@
+import { createHash } from 'node:crypto';
+import type { Snapshot } from '../core/snapshot.ts';
+import { snapshotAt } from './environment-access.ts';
+import { type ResumePoint, readToken, shortHash, writeToken } from './resume-token.ts';
+import { type Touched, touchedIn } from './touched.ts';
+import { DecisionsView } from './watch-decisions.ts';
+import { DefinitionsView, FilteredDefinitionsView } from './watch-definitions.ts';
+import { type GoodbyeReason, isEmpty, type StartReason, type WatchEvent } from './watch-events.ts';
+import { scopeOf, type WatchParts, type WatchRequest } from './watch-request.ts';
+import type { View } from './watch-view.ts';
+
+/** What is true at one moment. */
+interface Moment {
+  readonly snapshot: Snapshot;
+  readonly hash: string;
+  readonly ms: number;
+}
+
+/** What one watcher is told, in order: each message is worked out when it is asked for. */
+export class WatchStream {
+  readonly #parts: WatchParts;
+  readonly #request: WatchRequest;
+  readonly #scope: Buffer;
+  readonly #view: View;
+  readonly #startedAt: number;
+  /** What the view was last brought to. */
+  #seen: { revision: number; hash: string; at: number } = { revision: 0, hash: '', at: 0 };
+  /** The revision that the watcher knows it is at. */
+  #told = 0;
+  #saidAt: number;
+  #ended: GoodbyeReason | undefined;
+
+  constructor(parts: WatchParts, request: WatchRequest) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#scope = scopeOf(request);
+    this.#view = viewOf(request);
+    this.#startedAt = parts.clock.now();
+    this.#saidAt = this.#startedAt;
+  }
+
+  /** Hello, and what brings the watcher up to date. */
+  async *begin(signal: AbortSignal): AsyncGenerator<WatchEvent, void> {
+    const { place, resumeToken } = this.#request;
+    const point =
+      resumeToken === ''
+        ? undefined
+        : readToken(this.#parts.catalog.genesis(place.project), this.#scope, resumeToken);
+    if (point !== undefined && !(await this.#reached(point, signal))) {
+      this.#ended = 'behind';
+      this.#seen = { revision: point.revision, hash: point.hash, at: point.seenAt };
+      return;
+    }
+    const reason = await this.#startReason(point);
+    const moment = this.#now();
+    const { snapshot } = moment;
+    const touched =
+      point && reason === 'resumed' ? await this.#touched(point.revision, snapshot.revision) : undefined;
+    if (point !== undefined && touched !== undefined && this.#view.resume(snapshot, point.seenAt, touched)) {
+      this.#told = point.revision;
+      yield* this.#changes(moment, touched);
+    } else yield* this.#full(moment, reason === 'resumed' ? 'compacted' : reason);
+  }
+
+  /** The next thing to say; undefined if there is nothing to say before `wakeAt` unless something changes. */
+  async next(): Promise<WatchEvent | undefined> {
+    const goodbye = this.#goodbyeReason();
+    if (goodbye !== undefined) return this.#goodbye(goodbye);
+    const moment = this.#now();
+    const { snapshot, ms: now } = moment;
+    if (snapshot.revision > this.#seen.revision || now >= this.#view.changesAt) {
+      const changed = snapshot.revision > this.#seen.revision;
+      const touched = await this.#touched(this.#seen.revision, snapshot.revision);
+      const content = this.#view.step(snapshot, now, touched);
+      this.#moveTo(moment);
+      if (!isEmpty(content)) {
+        const from = this.#told;
+        this.#told = snapshot.revision;
+        this.#saidAt = now;
+        const cause = changed ? 'change' : 'schedule';
+        return { kind: 'delta', from, to: snapshot.revision, cause, content, token: this.#token() };
+      }
+    }
+    return now >= this.#saidAt + this.#parts.options.heartbeatMs ? this.#bookmark(now) : undefined;
+  }
+
+  wakeAt(): number {
+    const { heartbeatMs, maxAgeMs } = this.#parts.options;
+    const maxAgeAt = maxAgeMs > 0 ? this.#startedAt + maxAgeMs : Number.POSITIVE_INFINITY;
+    return Math.min(
+      this.#saidAt + heartbeatMs,
+      this.#view.changesAt,
+      this.#request.principal.expiresAt,
+      maxAgeAt,
+    );
+  }
+
+  *#full(moment: Moment, reason: StartReason): Generator<WatchEvent, void> {
+    const { snapshot } = moment;
+    const { parts, lines } = this.#view.full(snapshot, moment.ms);
+    this.#moveTo(moment);
+    yield this.#hello('full', reason, snapshot.revision);
+    for (const content of parts) yield { kind: 'part', content };
+    this.#told = snapshot.revision;
+    const stateHash = createHash('sha256')
+      .update(
+        lines
+          .toSorted(byCodePoint)
+          .map((line) => `${line}\n`)
+          .join(''),
+      )
+      .digest();
+    const token = this.#token();
+    yield { kind: 'end', revision: snapshot.revision, count: lines.length, stateHash, token };
+  }
+
+  *#changes(moment: Moment, touched: Touched): Generator<WatchEvent, void> {
+    const { snapshot } = moment;
+    const content = this.#view.step(snapshot, moment.ms, touched);
+    this.#moveTo(moment);
+    if (isEmpty(content) && snapshot.revision === this.#told) {
+      yield this.#hello('nothing', 'resumed', snapshot.revision);
+      return;
+    }
+    yield this.#hello('changes', 'resumed', snapshot.revision);
+    const from = this.#told;
+    this.#told = snapshot.revision;
+    const cause = snapshot.revision > from ? 'change' : 'schedule';
+    yield { kind: 'delta', from, to: snapshot.revision, cause, content, token: this.#token() };
+  }
+
+  /** Waits until the log is as far as the watcher has seen it elsewhere. */
+  async #reached(point: ResumePoint, signal: AbortSignal): Promise<boolean> {
+    const { catalog, clock, options } = this.#parts;
+    const { project } = this.#request.place;
+    const deadline = clock.monotonic() + options.behindMs;
+    using seat = this.#parts.hub.join(project, () => undefined);
+    while (catalog.state(project).revision < point.revision) {
+      const state = await catalog.catchUp(project).catch(() => undefined);
+      if (state !== undefined && state.revision >= point.revision) return true;
+      if (signal.aborted || this.#parts.ending.aborted || clock.monotonic() >= deadline) return false;
+      await seat.wait(clock.now() + Math.min(500, options.behindMs));
+    }
+    return true;
+  }
+
+  async #startReason(point: ResumePoint | undefined): Promise<StartReason> {
+    if (point === undefined) return 'no_token';
+    const { catalog, options } = this.#parts;
+    const { project } = this.#request.place;
+    if (catalog.state(project).revision - point.revision > options.maxResumeGap) return 'compacted';
+    const hash = await catalog.hashAt(project, point.revision);
+    return hash !== undefined && shortHash(hash) === point.hash ? 'resumed' : 'history_rewritten';
+  }
+
+  async #touched(after: number, upTo: number): Promise<Touched> {
+    const { project, environment } = this.#request.place;
+    return touchedIn(environment, await this.#parts.catalog.touchedBetween(project, after, upTo));
+  }
+
+  #goodbyeReason(): GoodbyeReason | undefined {
+    const { access, catalog, clock, ending, options } = this.#parts;
+    const { principal, place } = this.#request;
+    if (this.#ended !== undefined) return this.#ended;
+    if (!access.isValid(principal)) return 'key_revoked';
+    if (catalog.snapshot(place.project, place.environment) === undefined) return 'environment_gone';
+    if (ending.aborted) return 'shutdown';
+    return options.maxAgeMs > 0 && clock.now() >= this.#startedAt + options.maxAgeMs ? 'max_age' : undefined;
+  }
+
+  #goodbye(reason: GoodbyeReason): WatchEvent {
+    const retryAfterMs = reason === 'key_revoked' || reason === 'environment_gone' ? 0 : spread();
+    return { kind: 'goodbye', reason, retryAfterMs, token: this.#token() };
+  }
+
+  #bookmark(now: number): WatchEvent {
+    this.#told = this.#seen.revision;
+    this.#saidAt = now;
+    return {
+      kind: 'bookmark',
+      revision: this.#seen.revision,
+      headHash: this.#seen.hash,
+      stalenessMs: this.#parts.catalog.stalenessMs(),
+      now,
+      token: this.#token(),
+    };
+  }
+
+  #hello(intent: 'full' | 'changes' | 'nothing', reason: StartReason, targetRevision: number): WatchEvent {
+    return { kind: 'hello', intent, reason, targetRevision, heartbeatMs: this.#parts.options.heartbeatMs };
+  }
+
+  #now(): Moment {
+    const { catalog, clock } = this.#parts;
+    const { place } = this.#request;
+    return { snapshot: snapshotAt(catalog, place), hash: catalog.state(place.project).hash, ms: clock.now() };
+  }
+
+  #moveTo({ snapshot, hash, ms }: Moment): void {
+    this.#seen = { revision: snapshot.revision, hash, at: ms };
+  }
+
+  #token(): string {
+    const { revision, hash, at } = this.#seen;
+    const genesis = this.#parts.catalog.genesis(this.#request.place.project);
+    return writeToken(genesis, this.#scope, { revision, seenAt: at, hash: shortHash(hash) });
+  }
+}
+
+function viewOf({ view, flagKeys, principal }: WatchRequest): View {
+  if (view.kind === 'definitions')
+    return flagKeys === undefined ? new DefinitionsView() : new FilteredDefinitionsView(flagKeys);
+  const clientVisibleOnly = principal.kind === 'web';
+  return new DecisionsView(
+    view.context,
+    flagKeys === undefined ? { clientVisibleOnly } : { clientVisibleOnly, flagKeys },
+  );
+}
+
+/** Up to two seconds: so that those who are sent away together do not come back together. */
+function spread(): number {
+  return Math.floor(Math.random() * 2_000);
+}
+
+function byCodePoint(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -14,6 +14,7 @@ import { toConnectError } from './errors.ts';
 import { withReadableMessage } from './grpc-message.ts';
 import { guardQuery, queryFormatOf } from './query-guard.ts';
 import { guardBody, type MessageLimits } from './request-guard.ts';
+import { trailersOnly } from './trailers-only.ts';
 import { type WireFormat, wireFormatOf } from './wire-format.ts';
 
 type Request = IncomingMessage | Http2ServerRequest;
@@ -98,7 +99,11 @@ async function serve(
   const guarded = await guard(handler, call, options);
   const answered = await handler(guarded);
   const said = withReadableMessage(withHeaders(answered, corsHeaders(options.cors, origin)));
-  await universalResponseToNodeResponse(said, response);
+  const written = await trailersOnly(said);
+  // The library writes headers before it knows that nothing follows, and so never ends a stream with them.
+  if (written.body === undefined && written.header?.has('grpc-status') === true)
+    answer(response, written.status, Object.fromEntries(written.header));
+  else await universalResponseToNodeResponse(written, response);
 }
 
 /** Undefined when the request has no usable authority. */
@@ -227,5 +232,6 @@ function answerUnknown(request: Request, response: Response, { onRefused }: Http
 function answer(response: Response, status: number, headers: Record<string, string> = {}, body = ''): void {
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  response.end(body);
+  if (body === '') response.end();
+  else response.end(body);
 }

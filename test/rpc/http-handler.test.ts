@@ -399,12 +399,12 @@ describe('createHttpHandler', () => {
         ':path': EVALUATE,
         'content-type': 'application/grpc',
       });
-      const trailers = once(stream, 'trailers');
+      const answered = once(stream, 'response');
       const closed = once(stream, 'close');
       stream.write(envelope(Buffer.alloc(20 * MAX_BYTES)));
       if (kind === 'patient') stream.end();
       stream.resume();
-      expect((await trailers)[0]).toMatchObject({ 'grpc-status': String(Code.ResourceExhausted) });
+      expect((await answered)[0]).toMatchObject({ 'grpc-status': String(Code.ResourceExhausted) });
       await closed;
       session.destroy();
     },

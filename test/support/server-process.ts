@@ -49,8 +49,14 @@ export interface ServerProcess extends AsyncDisposable {
  */
 export async function startServer(options: ServerOptions = {}): Promise<ServerProcess> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'vexil-e2e-')));
+  const removeOwn = async () => {
+    if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+  };
   const start = () => launch(dataDir, options.env ?? {});
-  let run = await start();
+  let run = await start().catch(async (error) => {
+    await removeOwn();
+    throw error;
+  });
   return {
     get url() {
       return run.url;
@@ -81,7 +87,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerPr
     },
     async [Symbol.asyncDispose]() {
       await run.kill('SIGKILL');
-      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+      await removeOwn();
     },
   };
 }

@@ -67,7 +67,13 @@ async function furnish(server: ServerProcess): Promise<Target> {
     withoutLeaks(
       await callH1(server.url, {
         path: pathOf(method),
-        headers: { 'content-type': 'application/json', ...bearer(token), ...headers },
+        // As real clients do. On a connection that is to be closed, who is refused halfway may not get to read why.
+        headers: {
+          'content-type': 'application/json',
+          connection: 'keep-alive',
+          ...bearer(token),
+          ...headers,
+        },
         body: Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)),
       }),
     );

@@ -1,6 +1,6 @@
 /**
- * How much of everything a project may hold. The same numbers are checked when a change is written and when a
- * stored object is read. Exceeding one at a write is `exhausted`, before anything is written.
+ * How much of everything a project may hold, checked when a change is written; what is stored is read whatever its
+ * size. Exceeding one is `exhausted`, before anything is written.
  */
 export interface Limits {
   readonly flags: number;

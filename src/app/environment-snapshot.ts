@@ -2,6 +2,7 @@ import { brokenFlag } from '../core/broken-flag.ts';
 import type { Operation } from '../core/change.ts';
 import { type CompiledFlag, compileFlag } from '../core/compile-flag.ts';
 import { type CompiledSegment, compileSegment } from '../core/compile-segment.ts';
+import type { Release, Segment } from '../core/model.ts';
 import {
   buildSnapshot,
   type Changes,
@@ -103,12 +104,25 @@ function flagIn(
   return compileFlag(flag.state, settings.state, Math.max(flag.version, settings.version));
 }
 
+const segments = new WeakMap<Segment, CompiledSegment>();
+const releases = new WeakMap<Release, CompiledRelease>();
+
+/** The same in every environment, so it is compiled once for all of them. */
 function segmentIn(state: ProjectState, key: string): CompiledSegment | undefined {
   const segment = state.segments.get(key);
-  return segment && compileSegment(segment.state, segment.version);
+  return segment && once(segments, segment.state, () => compileSegment(segment.state, segment.version));
 }
 
 function releaseIn(state: ProjectState, key: string): CompiledRelease | undefined {
   const release = state.releases.get(key);
-  return release && compileRelease(release.state, release.version);
+  return release && once(releases, release.state, () => compileRelease(release.state, release.version));
+}
+
+function once<K extends object, V>(known: WeakMap<K, V>, key: K, make: () => V): V {
+  let value = known.get(key);
+  if (value === undefined) {
+    value = make();
+    known.set(key, value);
+  }
+  return value;
 }

@@ -69,7 +69,7 @@ export async function handshake(
     revision: snapshot.revision,
     etag,
     notModified,
-    stalenessMs: parts.catalog.stalenessMs(),
+    stalenessMs: parts.catalog.stalenessMs(place.project),
     outcomes: notModified ? [] : outcomes,
     resumeToken: tokenFor(
       parts.catalog,

@@ -34,6 +34,7 @@ export class Projector implements AsyncDisposable {
     this.#clock = parts.clock;
     this.#report = parts.report;
     this.#subscription = this.#catalog.subscribe(({ project, change, before }) => {
+      if (change === undefined) return;
       const backlog = this.#backlogs.get(project) ?? [];
       this.#backlogs.set(project, backlog);
       backlog.push({ from: positionOf(before), to: positionOf(change), operations: change.operations });

@@ -1,20 +1,34 @@
 import { type Change, idOf, type ObjectId, type ObjectKind, type Operation } from '../core/change.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
+import type { ProjectState } from './project-state.ts';
 
 /** The ids of the objects that a change puts or deletes. */
 export function touchedBy(operations: readonly Operation[]): ObjectId[] {
   return operations.map((operation) => (operation.op === 'put' ? idOf(operation.object) : operation.id));
 }
 
-/** What one environment has to look at again because of some changes. */
+/** What one environment has to look at again because of some changes. Settings count as their flag. */
 export interface Touched {
   readonly flags: ReadonlySet<string>;
   readonly segments: ReadonlySet<string>;
   readonly releases: ReadonlySet<string>;
+  /** Of the flags, those that a web key could see before one of the changes; undefined if nobody knows. */
+  readonly seenByClients: ReadonlySet<string> | undefined;
 }
 
-/** Of these ids, those that matter to an environment. Settings count as their flag. */
-export function touchedIn(environment: string, ids: Iterable<ObjectId>): Touched {
+export const NOTHING_TOUCHED: Touched = {
+  flags: new Set(),
+  segments: new Set(),
+  releases: new Set(),
+  seenByClients: new Set(),
+};
+
+/** What these ids mean to an environment. */
+export function touchedIn(
+  environment: string,
+  ids: Iterable<ObjectId>,
+  seenByClients?: ReadonlySet<string>,
+): Touched {
   const of: Record<'flag' | 'segment' | 'release', Set<string>> = {
     flag: new Set(),
     segment: new Set(),
@@ -24,28 +38,56 @@ export function touchedIn(environment: string, ids: Iterable<ObjectId>): Touched
     const kind: ObjectKind = id.kind === 'settings' && id.environment === environment ? 'flag' : id.kind;
     if (kind === 'flag' || kind === 'segment' || kind === 'release') of[kind].add(id.key);
   }
-  return { flags: of.flag, segments: of.segment, releases: of.release };
+  return { flags: of.flag, segments: of.segment, releases: of.release, seenByClients };
+}
+
+interface Entry {
+  readonly revision: number;
+  readonly hash: string;
+  readonly ids: readonly ObjectId[];
+  readonly seenByClients: readonly string[];
 }
 
 const KEPT = 1_000;
+const SHARED = 64;
 const PAGE = 500;
 
 /** The newest changes of one project, by what they touched: enough for most watchers to continue from. */
 export class RecentChanges {
-  readonly #entries: { revision: number; hash: string; ids: readonly ObjectId[] }[] = [];
+  readonly #entries: Entry[] = [];
+  readonly #shared = new Map<string, Touched>();
 
-  add(change: Change): void {
-    this.#entries.push({ revision: change.revision, hash: change.hash, ids: touchedBy(change.operations) });
+  add(change: Change, before: ProjectState): void {
+    const ids = touchedBy(change.operations);
+    const seenByClients = ids.flatMap(({ kind, key }) =>
+      kind === 'flag' && before.flags.get(key)?.state.clientVisible ? [key] : [],
+    );
+    this.#entries.push({ revision: change.revision, hash: change.hash, ids, seenByClients });
     if (this.#entries.length > 2 * KEPT) this.#entries.splice(0, this.#entries.length - KEPT);
   }
 
-  /** What changes `after < revision <= upTo` touched; undefined if that is further back than this goes. */
-  between(after: number, upTo: number): ObjectId[] | undefined {
+  /**
+   * What changes `after < revision <= upTo` touched in an environment; undefined if that is further back than this
+   * goes. Watchers that go the same way get the same object.
+   */
+  touched(environment: string, after: number, upTo: number): Touched | undefined {
+    if (after >= upTo) return NOTHING_TOUCHED;
     const [oldest] = this.#entries;
     if (oldest === undefined || oldest.revision > after + 1) return undefined;
-    return this.#entries
-      .slice(after + 1 - oldest.revision, upTo + 1 - oldest.revision)
-      .flatMap(({ ids }) => ids);
+    const name = `${after}-${upTo} ${environment}`;
+    let touched = this.#shared.get(name);
+    if (touched === undefined) {
+      const passed = this.#entries.slice(after + 1 - oldest.revision, upTo + 1 - oldest.revision);
+      const seen = new Set(passed.flatMap(({ seenByClients }) => seenByClients));
+      touched = touchedIn(
+        environment,
+        passed.flatMap(({ ids }) => ids),
+        seen,
+      );
+      if (this.#shared.size >= SHARED) this.#shared.clear();
+      this.#shared.set(name, touched);
+    }
+    return touched;
   }
 
   hashAt(revision: number): string | undefined {
@@ -54,13 +96,14 @@ export class RecentChanges {
   }
 }
 
-/** The same from the log itself: what changes `after < revision <= upTo` touched. */
+/** The same from the log itself, which does not say what things were like before. */
 export async function touchedInLog(
   log: ChangeLog,
   project: string,
+  environment: string,
   after: number,
   upTo: number,
-): Promise<ObjectId[]> {
+): Promise<Touched> {
   const ids: ObjectId[] = [];
   for (let from = after; from < upTo; ) {
     const changes = await log.read(project, from, Math.min(PAGE, upTo - from));
@@ -69,5 +112,5 @@ export async function touchedInLog(
     for (const change of changes) ids.push(...touchedBy(change.operations));
     from = last.revision;
   }
-  return ids;
+  return touchedIn(environment, ids);
 }

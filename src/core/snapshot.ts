@@ -140,7 +140,7 @@ function changed<T>(
   keyOf: (part: T) => string,
   isKept: (part: T) => boolean,
 ): ReadonlyMap<string, T> {
-  if (changes === undefined) return previous;
+  if (changes === undefined || (isNone(changes.deletes) && isNone(changes.upserts))) return previous;
   const parts = new Map(previous);
   for (const key of changes.deletes ?? []) parts.delete(key);
   for (const part of changes.upserts ?? []) {
@@ -148,6 +148,10 @@ function changed<T>(
     else parts.delete(keyOf(part));
   }
   return parts;
+}
+
+function isNone(list: Iterable<unknown> | undefined): boolean {
+  return list === undefined || (Array.isArray(list) && list.length === 0);
 }
 
 /** The seeds and every part that refers to one of them, directly or not. */

@@ -92,8 +92,13 @@ function handler(
 
 function observe(app: App, metrics: Metrics): void {
   metrics.gauge('vexil.watchers', 'Open WatchFlags streams.', () => app.hub.size);
-  metrics.gauge('vexil.staleness', 'Milliseconds since this replica was last known to be up to date.', () =>
-    app.catalog.stalenessMs(),
+  metrics.gauge('vexil.staleness', 'Milliseconds since the log was last reached.', () =>
+    app.catalog.silenceMs(),
+  );
+  metrics.gauge(
+    'vexil.projects_in_trouble',
+    'Projects whose log is damaged or was rewritten.',
+    () => app.catalog.troubles().length,
   );
   metrics.gauge(
     'vexil.quarantined',

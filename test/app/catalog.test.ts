@@ -200,11 +200,11 @@ describe('the catalog', () => {
 
   it('says how long ago it was last known to be up to date', async () => {
     const { catalog, clock } = await shop();
-    expect(catalog.stalenessMs()).toBe(0);
+    expect(catalog.stalenessMs('shop')).toBe(0);
     clock.advance(1_500);
-    expect(catalog.stalenessMs()).toBe(1_500);
+    expect(catalog.stalenessMs('shop')).toBe(1_500);
     clock.advance(500);
-    await expect.poll(() => catalog.stalenessMs()).toBe(0);
+    await expect.poll(() => catalog.stalenessMs('shop')).toBe(0);
   });
 
   it('catches up for whoever needs a revision, and says so when the log does not have it', async () => {
@@ -304,7 +304,7 @@ describe('the catalog', () => {
     await using catalog = new Catalog({ log: replaceable, bus, projection: first.projection, clock, report });
     await catalog.start();
     log = other.log;
-    await expect(catalog.catchUp('shop')).rejects.toMatchObject({ details: { reason: 'FORKED' } });
+    await expect(catalog.catchUp('shop')).rejects.toMatchObject({ details: { reason: 'LOG_FORKED' } });
     expect(catalog.snapshot('shop', 'production')?.flags.size).toBe(2);
     expect(reports).toEqual(['the log was rewritten']);
   });

@@ -3,6 +3,9 @@ import type { Clock } from '../ports/clock.ts';
 /** At least this often the clock is looked at again, because it may jump. */
 const LONGEST_SLEEP_MS = 30_000;
 
+/** Below this many dead entries nobody cares. */
+const FEW = 100;
+
 interface Entry {
   readonly at: number;
   task: (() => void) | undefined;
@@ -11,7 +14,9 @@ interface Entry {
 /** Runs many tasks at many times with one timer: a binary heap, earliest first. */
 export class Alarm implements Disposable {
   readonly #clock: Clock;
-  readonly #heap: Entry[] = [];
+  #heap: Entry[] = [];
+  /** How many entries of the heap were disposed of and only wait for their time. */
+  #dead = 0;
   #timer: Disposable | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
@@ -26,14 +31,29 @@ export class Alarm implements Disposable {
     this.#arm();
     return {
       [Symbol.dispose]: () => {
+        if (entry.task === undefined) return;
         entry.task = undefined;
+        this.#dead++;
+        if (this.#dead > FEW && this.#dead > this.#heap.length / 2) this.#compact();
       },
     };
   }
 
+  /** How many entries are kept, dead ones included. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
-    this.#heap.length = 0;
+    this.#heap = [];
+  }
+
+  #compact(): void {
+    const living = this.#heap.filter(({ task }) => task !== undefined);
+    this.#heap = [];
+    this.#dead = 0;
+    for (const entry of living) this.#push(entry);
   }
 
   #arm(): void {
@@ -50,7 +70,10 @@ export class Alarm implements Disposable {
     const now = this.#clock.now();
     for (let next = this.#heap[0]; next !== undefined && next.at <= now; next = this.#heap[0]) {
       this.#pop();
-      next.task?.();
+      const { task } = next;
+      next.task = undefined;
+      if (task === undefined) this.#dead--;
+      else task();
     }
     this.#arm();
   }

@@ -3,6 +3,7 @@ import type { CompiledSegment } from '../core/compile-segment.ts';
 import type { CompiledRelease, Snapshot } from '../core/snapshot.ts';
 import type { Touched } from './touched.ts';
 import { type Content, NO_CONTENT } from './watch-events.ts';
+import { sizeOfDefinition } from './watch-size.ts';
 import { inParts, type View } from './watch-view.ts';
 
 /** The definitions of a whole environment. What a step sends depends on nothing but the step, so it is shared. */
@@ -149,10 +150,22 @@ function partsOf(
   releases: readonly CompiledRelease[],
 ): Content[] {
   return [
-    ...inParts(segments, (part) => ({ ...NO_CONTENT, segments: part })),
-    ...inParts(flags, (part) => ({ ...NO_CONTENT, flags: part })),
-    ...inParts(releases, (part) => ({ ...NO_CONTENT, releases: part })),
-  ].filter((part) => part.flags.length + part.segments.length + part.releases.length > 0);
+    ...inParts(
+      segments,
+      ({ segment }) => sizeOfDefinition(segment),
+      (part) => ({ ...NO_CONTENT, segments: part }),
+    ),
+    ...inParts(
+      flags,
+      (flag) => sizeOfDefinition(flag.flag) + sizeOfDefinition(flag.settings),
+      (part) => ({ ...NO_CONTENT, flags: part }),
+    ),
+    ...inParts(
+      releases,
+      ({ definition }) => sizeOfDefinition(definition),
+      (part) => ({ ...NO_CONTENT, releases: part }),
+    ),
+  ];
 }
 
 function linesOf(

@@ -43,8 +43,14 @@ export type WatchEvent =
       readonly token: string;
     };
 
-export type StartReason = 'no_token' | 'resumed' | 'history_rewritten' | 'compacted';
-export type GoodbyeReason = 'shutdown' | 'slow' | 'max_age' | 'behind' | 'key_revoked' | 'environment_gone';
+export type StartReason =
+  | 'no_token'
+  | 'resumed'
+  | 'history_rewritten'
+  | 'compacted'
+  | 'unknown_past'
+  | 'large_change';
+export type GoodbyeReason = 'shutdown' | 'max_age' | 'behind' | 'key_revoked' | 'environment_gone';
 
 /** Objects as they are now, and the keys of those that are no more. Shared among watchers: never changed. */
 export interface Content {

@@ -3,6 +3,8 @@ import { Alarm } from './alarm.ts';
 import type { Catalog } from './catalog.ts';
 import { SYSTEM } from './principal.ts';
 
+const WOKEN_PER_TURN = 50;
+
 /** One watcher's seat in the hub. */
 export interface Seat extends Disposable {
   /** Resolves when something may have changed, at `untilMs` (epoch milliseconds), or when the watch is over. */
@@ -34,6 +36,7 @@ export class WatchHub implements Disposable {
   readonly #slowMs: number;
   readonly #watchers = new Set<Watcher>();
   readonly #subscription: Disposable;
+  readonly #due = new Set<Watcher>();
   #sweep: Disposable | undefined;
 
   constructor(catalog: Catalog, clock: Clock, options: HubOptions) {
@@ -42,7 +45,7 @@ export class WatchHub implements Disposable {
     this.#slowMs = options.slowMs;
     this.#subscription = catalog.subscribe(({ project }) => {
       for (const watcher of this.#watchers)
-        if (watcher.project === project || project === SYSTEM) wakeUp(watcher);
+        if (watcher.project === project || project === SYSTEM) this.#wake(watcher);
     });
     this.#scheduleSweep();
   }
@@ -72,9 +75,25 @@ export class WatchHub implements Disposable {
     };
   }
 
+  /** Wakes a watcher soon: some of those that are due in each turn of the event loop, so that it never stands still. */
+  #wake(watcher: Watcher): void {
+    if (this.#due.size === 0) setImmediate(() => this.#wakeSome());
+    this.#due.add(watcher);
+  }
+
+  #wakeSome(): void {
+    let left = WOKEN_PER_TURN;
+    for (const watcher of this.#due) {
+      if (left-- === 0) break;
+      this.#due.delete(watcher);
+      wakeUp(watcher);
+    }
+    if (this.#due.size > 0) setImmediate(() => this.#wakeSome());
+  }
+
   /** Makes every watcher look up: keys were changed, or the service is about to end. */
   wakeAll(): void {
-    for (const watcher of this.#watchers) wakeUp(watcher);
+    for (const watcher of this.#watchers) this.#wake(watcher);
   }
 
   get size(): number {
@@ -95,7 +114,8 @@ export class WatchHub implements Disposable {
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     watcher.wake = resolve;
-    const ring = untilMs === Number.POSITIVE_INFINITY ? undefined : this.#alarm.at(untilMs, resolve);
+    const ring =
+      untilMs === Number.POSITIVE_INFINITY ? undefined : this.#alarm.at(untilMs, () => this.#wake(watcher));
     await promise;
     ring?.[Symbol.dispose]();
     watcher.wake = undefined;

@@ -2,12 +2,16 @@ import { createHash } from 'node:crypto';
 import type { Snapshot } from '../core/snapshot.ts';
 import { snapshotAt } from './environment-access.ts';
 import { type ResumePoint, readToken, shortHash, writeToken } from './resume-token.ts';
-import { type Touched, touchedIn } from './touched.ts';
+import type { Touched } from './touched.ts';
 import { DecisionsView } from './watch-decisions.ts';
 import { DefinitionsView, FilteredDefinitionsView } from './watch-definitions.ts';
 import { type GoodbyeReason, isEmpty, type StartReason, type WatchEvent } from './watch-events.ts';
 import { scopeOf, type WatchParts, type WatchRequest } from './watch-request.ts';
+import { sizeOfContent } from './watch-size.ts';
 import type { View } from './watch-view.ts';
+
+/** Well below what gRPC clients accept by default. */
+const MAX_DELTA_BYTES = 1024 * 1024;
 
 /** What is true at one moment. */
 interface Moment {
@@ -29,6 +33,8 @@ export class WatchStream {
   #told = 0;
   #saidAt: number;
   #ended: GoodbyeReason | undefined;
+  /** The snapshot that is being sent. */
+  #rest: Generator<WatchEvent, void> | undefined;
 
   constructor(parts: WatchParts, request: WatchRequest) {
     this.#parts = parts;
@@ -59,13 +65,16 @@ export class WatchStream {
     if (point !== undefined && touched !== undefined && this.#view.resume(snapshot, point.seenAt, touched)) {
       this.#told = point.revision;
       yield* this.#changes(moment, touched);
-    } else yield* this.#full(moment, reason === 'resumed' ? 'compacted' : reason);
+    } else yield* this.#full(moment, reason === 'resumed' ? 'unknown_past' : reason);
   }
 
   /** The next thing to say; undefined if there is nothing to say before `wakeAt` unless something changes. */
   async next(): Promise<WatchEvent | undefined> {
     const goodbye = this.#goodbyeReason();
     if (goodbye !== undefined) return this.#goodbye(goodbye);
+    const rest = this.#rest?.next();
+    if (rest !== undefined && !rest.done) return rest.value;
+    this.#rest = undefined;
     const moment = this.#now();
     const { snapshot, ms: now } = moment;
     if (snapshot.revision > this.#seen.revision || now >= this.#view.changesAt) {
@@ -73,6 +82,10 @@ export class WatchStream {
       const touched = await this.#touched(this.#seen.revision, snapshot.revision);
       const content = this.#view.step(snapshot, now, touched);
       this.#moveTo(moment);
+      if (sizeOfContent(content) > MAX_DELTA_BYTES) {
+        this.#rest = this.#full(moment, 'large_change');
+        return this.next();
+      }
       if (!isEmpty(content)) {
         const from = this.#told;
         this.#told = snapshot.revision;
@@ -102,6 +115,7 @@ export class WatchStream {
     yield this.#hello('full', reason, snapshot.revision);
     for (const content of parts) yield { kind: 'part', content };
     this.#told = snapshot.revision;
+    this.#saidAt = moment.ms;
     const stateHash = createHash('sha256')
       .update(
         lines
@@ -120,6 +134,10 @@ export class WatchStream {
     this.#moveTo(moment);
     if (isEmpty(content) && snapshot.revision === this.#told) {
       yield this.#hello('nothing', 'resumed', snapshot.revision);
+      return;
+    }
+    if (sizeOfContent(content) > MAX_DELTA_BYTES) {
+      yield* this.#full(moment, 'large_change');
       return;
     }
     yield this.#hello('changes', 'resumed', snapshot.revision);
@@ -153,9 +171,9 @@ export class WatchStream {
     return hash !== undefined && shortHash(hash) === point.hash ? 'resumed' : 'history_rewritten';
   }
 
-  async #touched(after: number, upTo: number): Promise<Touched> {
+  #touched(after: number, upTo: number): Promise<Touched> {
     const { project, environment } = this.#request.place;
-    return touchedIn(environment, await this.#parts.catalog.touchedBetween(project, after, upTo));
+    return this.#parts.catalog.touched(project, environment, after, upTo);
   }
 
   #goodbyeReason(): GoodbyeReason | undefined {
@@ -180,7 +198,7 @@ export class WatchStream {
       kind: 'bookmark',
       revision: this.#seen.revision,
       headHash: this.#seen.hash,
-      stalenessMs: this.#parts.catalog.stalenessMs(),
+      stalenessMs: this.#parts.catalog.stalenessMs(this.#request.place.project),
       now,
       token: this.#token(),
     };

@@ -26,12 +26,28 @@ export interface View {
   readonly changesAt: number;
 }
 
-const PART = 200;
+const PART_BYTES = 256 * 1024;
+const PART_ITEMS = 500;
 
-/** Cuts a long list into parts, so that no message grows beyond reason. Never empty. */
-export function inParts<T>(items: readonly T[], toContent: (part: readonly T[]) => Content): Content[] {
+/** Cuts a long list into parts, so that no message grows beyond reason: one object more at the most. */
+export function inParts<T>(
+  items: readonly T[],
+  sizeOf: (item: T) => number,
+  toContent: (part: readonly T[]) => Content,
+): Content[] {
   const parts: Content[] = [];
-  for (let start = 0; start === 0 || start < items.length; start += PART)
-    parts.push(toContent(items.slice(start, start + PART)));
+  let part: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = sizeOf(item);
+    if (part.length > 0 && (bytes + size > PART_BYTES || part.length === PART_ITEMS)) {
+      parts.push(toContent(part));
+      part = [];
+      bytes = 0;
+    }
+    part.push(item);
+    bytes += size;
+  }
+  if (part.length > 0) parts.push(toContent(part));
   return parts;
 }

@@ -125,11 +125,12 @@ const START_REASONS: Readonly<Record<StartReason, WatchHello_IntentReason>> = {
   resumed: WatchHello_IntentReason.RESUMED,
   history_rewritten: WatchHello_IntentReason.HISTORY_REWRITTEN,
   compacted: WatchHello_IntentReason.COMPACTED,
+  unknown_past: WatchHello_IntentReason.UNKNOWN_PAST,
+  large_change: WatchHello_IntentReason.LARGE_CHANGE,
 };
 
 const GOODBYES: Readonly<Record<GoodbyeReason, WatchGoodbye_Reason>> = {
   shutdown: WatchGoodbye_Reason.SHUTDOWN,
-  slow: WatchGoodbye_Reason.SLOW,
   max_age: WatchGoodbye_Reason.MAX_AGE,
   behind: WatchGoodbye_Reason.BEHIND,
   key_revoked: WatchGoodbye_Reason.KEY_REVOKED,

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { FlagError } from '../core/errors.ts';
 import type { AccessKey } from '../core/model.ts';
 import type { Clock } from '../ports/clock.ts';
+import { Alarm } from './alarm.ts';
 import type { Catalog } from './catalog.ts';
 import { hashSecret, parseToken } from './key-token.ts';
 import { type Principal, SYSTEM } from './principal.ts';
@@ -17,16 +18,22 @@ export class Access implements Disposable {
   readonly #clock: Clock;
   readonly #pepper: string;
   readonly #subscription: Disposable;
+  readonly #alarm: Alarm;
+  /** By key id, whoever wants to know when the key is worth nothing any more. */
+  readonly #listeners = new Map<string, Set<() => void>>();
 
   constructor(catalog: Catalog, clock: Clock, pepper: string) {
     this.#clock = clock;
     this.#pepper = pepper;
+    this.#alarm = new Alarm(clock);
     for (const state of catalog.everyState())
       for (const { state: key } of state.keys.values()) this.#byId.set(key.id, { project: state.key, key });
     this.#subscription = catalog.subscribe(({ project, before, after }) => {
       if (before.keys === after.keys) return;
       for (const id of before.keys.keys()) if (!after.keys.has(id)) this.#byId.delete(id);
       for (const { state: key } of after.keys.values()) this.#byId.set(key.id, { project, key });
+      for (const [id, listeners] of this.#listeners)
+        if (!this.#isValid(id)) for (const listener of listeners) listener();
     });
   }
 
@@ -37,11 +44,10 @@ export class Access implements Disposable {
   authenticate(token: string): Principal {
     const parsed = parseToken(token);
     const known = parsed === undefined ? undefined : this.#byId.get(parsed.id);
-    if (parsed === undefined || known === undefined || known.key.kind !== parsed.kind)
-      throw unauthenticated();
+    if (parsed === undefined || known === undefined || known.key.kind !== parsed.kind) throw keyInvalid();
     const presented = Buffer.from(hashSecret(this.#pepper, parsed.secret), 'hex');
     const stored = Buffer.from(known.key.secretHash, 'hex');
-    if (presented.length !== stored.length || !timingSafeEqual(presented, stored)) throw unauthenticated();
+    if (presented.length !== stored.length || !timingSafeEqual(presented, stored)) throw keyInvalid();
     const principal = principalOf(known);
     this.check(principal);
     return principal;
@@ -49,11 +55,29 @@ export class Access implements Disposable {
 
   /** Rejects with `unauthenticated` once the key behind a principal is revoked, expired or gone. */
   check(principal: Principal): void {
-    if (!this.isValid(principal)) throw unauthenticated();
+    if (!this.isValid(principal)) throw keyInvalid();
   }
 
   isValid(principal: Principal): boolean {
-    const key = this.#byId.get(principal.keyId)?.key;
+    return this.#isValid(principal.keyId);
+  }
+
+  /** Calls `listener` when the key behind a principal is revoked, expires or goes, unless disposed first. */
+  onInvalid({ keyId, expiresAt }: Principal, listener: () => void): Disposable {
+    const listeners = this.#listeners.get(keyId) ?? new Set();
+    this.#listeners.set(keyId, listeners.add(listener));
+    const expiry = expiresAt === Number.POSITIVE_INFINITY ? undefined : this.#alarm.at(expiresAt, listener);
+    return {
+      [Symbol.dispose]: () => {
+        expiry?.[Symbol.dispose]();
+        listeners.delete(listener);
+        if (listeners.size === 0) this.#listeners.delete(keyId);
+      },
+    };
+  }
+
+  #isValid(keyId: string): boolean {
+    const key = this.#byId.get(keyId)?.key;
     return key !== undefined && key.revokedAt === undefined && this.#clock.now() < expiryOf(key);
   }
 
@@ -67,6 +91,7 @@ export class Access implements Disposable {
 
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
+    this.#alarm[Symbol.dispose]();
   }
 }
 
@@ -91,7 +116,8 @@ function expiryOf(key: AccessKey): number {
   return key.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(key.expiresAt);
 }
 
-function unauthenticated(): FlagError {
+/** What whoever presents a key that is worth nothing is told: always the same. */
+export function keyInvalid(): FlagError {
   return new FlagError('unauthenticated', 'a valid key is needed: authorization: Bearer vx_…', {
     reason: 'KEY_INVALID',
   });

@@ -6,6 +6,8 @@ export interface AdmissionLimits {
   readonly callsPerKeyPerSecond: number;
   readonly streamsPerKey: number;
   readonly streamsPerAddress: number;
+  /** Of those, streams that need no key: health and reflection. */
+  readonly openStreamsPerAddress: number;
   /** Calls with a key that is none. */
   readonly refusedKeysPerAddressPerSecond: number;
 }
@@ -16,6 +18,7 @@ export class Admission {
   readonly #refusals: Buckets;
   readonly #keyStreams: Counts;
   readonly #addressStreams: Counts;
+  readonly #openStreams: Counts;
 
   constructor(limits: AdmissionLimits, clock: Clock) {
     this.#calls = new Buckets(
@@ -31,6 +34,11 @@ export class Admission {
       'too many calls with keys that are not valid',
     );
     this.#keyStreams = new Counts(limits.streamsPerKey, 'STREAMS_PER_KEY', 'too many streams with this key');
+    this.#openStreams = new Counts(
+      limits.openStreamsPerAddress,
+      'STREAMS_PER_ADDRESS',
+      'too many streams without a key from this address',
+    );
     this.#addressStreams = new Counts(
       limits.streamsPerAddress,
       'STREAMS_PER_ADDRESS',
@@ -51,19 +59,22 @@ export class Admission {
     this.#refusals.take(address);
   }
 
-  /** Counts a stream until disposed, which may happen more than once. Rejects with `exhausted` beyond the limits. */
-  stream(keyId: string, address: string): Disposable {
-    const ofKey = this.#keyStreams.enter(keyId);
+  /**
+   * Counts a stream until disposed, which may happen more than once; one without a key counts by its address. Rejects
+   * with `exhausted` beyond the limits.
+   */
+  stream(keyId: string | undefined, address: string): Disposable {
+    const first = keyId === undefined ? this.#openStreams.enter(address) : this.#keyStreams.enter(keyId);
     try {
-      const ofAddress = this.#addressStreams.enter(address);
+      const second = this.#addressStreams.enter(address);
       return {
         [Symbol.dispose]: () => {
-          ofKey();
-          ofAddress();
+          first();
+          second();
         },
       };
     } catch (error) {
-      ofKey();
+      first();
       throw error;
     }
   }

@@ -86,9 +86,9 @@ function authenticate(access: Access, admission: Admission, token: string, addre
 /** Counts streams, per key and per address, for as long as they last. Belongs inside the auth interceptor. */
 export function streamInterceptor(admission: Admission): Interceptor {
   return (next) => async (request) => {
-    const principal = request.contextValues.get(principalKey);
-    if (!request.stream || principal === undefined) return next(request);
-    const seat = admission.stream(principal.keyId, request.contextValues.get(addressKey));
+    if (!request.stream) return next(request);
+    const keyId = request.contextValues.get(principalKey)?.keyId;
+    const seat = admission.stream(keyId, request.contextValues.get(addressKey));
     const leave = () => seat[Symbol.dispose]();
     request.signal.addEventListener('abort', leave, { once: true });
     try {

@@ -10,7 +10,7 @@ import {
   HandshakeResponseSchema,
   type WatchFlagsRequest,
 } from '../../gen/vexil/v1/evaluation_pb.ts';
-import type { Access } from '../app/access.ts';
+import { type Access, keyInvalid } from '../app/access.ts';
 import type { Catalog } from '../app/catalog.ts';
 import {
   type ContextLimits,
@@ -23,6 +23,7 @@ import {
 import { type Place, placeOf, snapshotAt, snapshotSince } from '../app/environment-access.ts';
 import { CAPABILITIES, handshake, PROTOCOL_VERSION } from '../app/handshake.ts';
 import type { Principal } from '../app/principal.ts';
+import { until } from '../app/until.ts';
 import { watch } from '../app/watch.ts';
 import type { WatchParts, WatchRequest } from '../app/watch-request.ts';
 import { FlagError, invalid } from '../core/errors.ts';
@@ -120,14 +121,32 @@ export function evaluationService(parts: EvaluationParts): ServiceImpl<typeof Ev
 
     async *evaluateStream(requests, context) {
       const principal = principalOf(context);
+      const isWeb = principal.kind === 'web';
+      const ended = new AbortController();
+      const goodbye = new FlagError('unavailable', 'the service is stopping', { reason: 'GOODBYE_SHUTDOWN' });
+      const stop = () => ended.abort(goodbye);
+      if (parts.watch.ending.aborted) stop();
+      parts.watch.ending.addEventListener('abort', stop, { once: true });
+      using _key = parts.access.onInvalid(principal, () => ended.abort(keyInvalid()));
       let place: Place | undefined;
-      for await (const request of requests) {
-        place ??= placeIn(principal, request.environment);
-        parts.access.check(principal);
-        yield evaluateOne(parts, request, place, principal.kind === 'web');
+      try {
+        for await (const request of until(requests, ended.signal)) {
+          place = placeOnStream(principal, request.environment, place);
+          yield evaluateOne(parts, request, place, isWeb);
+        }
+      } finally {
+        parts.watch.ending.removeEventListener('abort', stop);
       }
     },
   };
+}
+
+/** The environment that the first message names; a later one may only repeat it. */
+function placeOnStream(principal: Principal, environment: string, place: Place | undefined): Place {
+  if (place === undefined || environment === '') return place ?? placeIn(principal, environment);
+  if (environment !== environmentName(place.project, place.environment))
+    throw invalid([{ path: 'environment', message: 'must be that of the first message' }]);
+  return place;
 }
 
 async function evaluate(

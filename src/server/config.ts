@@ -38,6 +38,8 @@ export interface Config {
   /** Mixed into the hashes of keys. Undefined: the one in the data directory. */
   readonly keyPepper: string | undefined;
   readonly heartbeatMs: number;
+  /** When the log was not reached for so long, this replica is not ready. */
+  readonly maxStalenessMs: number;
   readonly drainDelayMs: number;
   readonly shutdownMs: number;
   readonly connections: ConnectionLimits;
@@ -79,6 +81,7 @@ const Variables = z.strictObject({
   VEXIL_REFLECTION: oneOf(EXPOSURES).optional(),
   VEXIL_KEY_PEPPER: z.string().min(32, 'must have 32 characters or more').optional(),
   VEXIL_HEARTBEAT_MS: whole(100, DAY_MS).default(15_000),
+  VEXIL_MAX_STALENESS_MS: whole(1_000, DAY_MS).default(60_000),
   VEXIL_DRAIN_DELAY_MS: whole(0, DAY_MS).optional(),
   VEXIL_SHUTDOWN_MS: whole(0, DAY_MS).default(25_000),
   VEXIL_MAX_EVALUATE_BYTES: whole(1_024, GIB).default(2 ** 20),
@@ -90,6 +93,7 @@ const Variables = z.strictObject({
   VEXIL_MAX_CALLS_PER_KEY_PER_SECOND: whole(0, 1e9).default(50_000),
   VEXIL_MAX_STREAMS_PER_KEY: whole(0, 1e9).default(50_000),
   VEXIL_MAX_STREAMS_PER_ADDRESS: whole(0, 1e9).default(20_000),
+  VEXIL_MAX_OPEN_STREAMS_PER_ADDRESS: whole(0, 1e9).default(100),
   VEXIL_MAX_REFUSED_KEYS_PER_ADDRESS_PER_SECOND: whole(0, 1e9).default(100),
   VEXIL_CONNECT_TIMEOUT_MS: whole(1, DAY_MS).default(10_000),
   VEXIL_RECEIVE_TIMEOUT_MS: whole(1, DAY_MS).default(10_000),
@@ -181,6 +185,7 @@ function toConfig(given: z.infer<typeof Variables>, tls: TlsPaths | undefined, l
     reflection: given.VEXIL_REFLECTION ?? exposure,
     keyPepper: given.VEXIL_KEY_PEPPER,
     heartbeatMs: given.VEXIL_HEARTBEAT_MS,
+    maxStalenessMs: given.VEXIL_MAX_STALENESS_MS,
     drainDelayMs: given.VEXIL_DRAIN_DELAY_MS ?? (local ? 0 : 5_000),
     shutdownMs: given.VEXIL_SHUTDOWN_MS,
     connections: {
@@ -202,6 +207,7 @@ function toConfig(given: z.infer<typeof Variables>, tls: TlsPaths | undefined, l
       callsPerKeyPerSecond: given.VEXIL_MAX_CALLS_PER_KEY_PER_SECOND,
       streamsPerKey: given.VEXIL_MAX_STREAMS_PER_KEY,
       streamsPerAddress: given.VEXIL_MAX_STREAMS_PER_ADDRESS,
+      openStreamsPerAddress: given.VEXIL_MAX_OPEN_STREAMS_PER_ADDRESS,
       refusedKeysPerAddressPerSecond: given.VEXIL_MAX_REFUSED_KEYS_PER_ADDRESS_PER_SECOND,
     },
     limits,

@@ -55,7 +55,20 @@ export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   lifecycle.addCloser('the management port', () => management.destroy());
   stopOnSignals(lifecycle, process, (code) => process.exit(code));
   readiness.unblock('starting');
+  lifecycle.addCloser('the watch over the log', watchStaleness(app, config, readiness));
   announce(config, app, data, logger, listener.port, management.port);
+}
+
+/** Not ready while the log has been silent for too long. Returns what ends the watch. */
+function watchStaleness(app: App, config: Config, readiness: Readiness): () => void {
+  let next: Disposable | undefined;
+  const look = () => {
+    if (app.catalog.silenceMs() > config.maxStalenessMs) readiness.block('stale');
+    else readiness.unblock('stale');
+    next = processClock.after(1_000, look);
+  };
+  look();
+  return () => next?.[Symbol.dispose]();
 }
 
 interface Surroundings {

@@ -3,7 +3,7 @@ import { Admission, type AdmissionLimits } from '../../src/app/admission.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 
 const LIMITS: AdmissionLimits = {
-  ...{ callsPerKeyPerSecond: 10, streamsPerKey: 2, streamsPerAddress: 3 },
+  ...{ callsPerKeyPerSecond: 10, streamsPerKey: 2, streamsPerAddress: 3, openStreamsPerAddress: 1 },
   refusedKeysPerAddressPerSecond: 5,
 };
 
@@ -55,7 +55,12 @@ describe('admission', () => {
   });
 
   it('knows no limit where none is set', () => {
-    const { admission } = setUp({ callsPerKeyPerSecond: 0, streamsPerKey: 0, streamsPerAddress: 0 });
+    const { admission } = setUp({
+      callsPerKeyPerSecond: 0,
+      streamsPerKey: 0,
+      streamsPerAddress: 0,
+      openStreamsPerAddress: 0,
+    });
     for (let each = 0; each < 1_000; each++) {
       admission.call('a');
       admission.stream('a', 'x');

@@ -13,7 +13,7 @@ import { projectService } from '../../src/rpc/project-service.ts';
 import { errorOf, openService } from '../support/in-process-service.ts';
 
 const UNLIMITED = {
-  ...{ callsPerKeyPerSecond: 0, streamsPerKey: 0, streamsPerAddress: 0 },
+  ...{ callsPerKeyPerSecond: 0, streamsPerKey: 0, streamsPerAddress: 0, openStreamsPerAddress: 0 },
   refusedKeysPerAddressPerSecond: 0,
 };
 

@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { expect, it } from 'vitest';
+import { hashSecret, mintToken } from '../../src/app/key-token.ts';
+import { createKey, type NewKey, revokeKey } from '../../src/app/manage/keys.ts';
+import { createProject } from '../../src/app/manage/projects.ts';
+import type { Principal } from '../../src/app/principal.ts';
+import { openInstance, PEPPER } from '../support/instance.ts';
+
+const ADMIN: Principal = {
+  ...{ keyId: 'admin', kind: 'admin', project: 'shop', environment: undefined },
+  ...{ scopes: ['read', 'write', 'halt', 'keys'], allowedOrigins: [], expiresAt: Number.POSITIVE_INFINITY },
+};
+
+async function setUp(more: Partial<NewKey> = {}) {
+  const instance = await openInstance();
+  await instance.commit(
+    'shop',
+    createProject({ key: 'shop', name: '', description: '', environments: ['production'] }),
+  );
+  const { token, id, secret } = mintToken('server', randomBytes);
+  const key: NewKey = {
+    ...{ id, kind: 'server', name: '', environment: 'production', scopes: [], allowedOrigins: [] },
+    secretHash: hashSecret(PEPPER, secret),
+    ...more,
+  };
+  await instance.commit('shop', createKey(key, ADMIN));
+  return { instance, token, id, [Symbol.asyncDispose]: () => instance[Symbol.asyncDispose]() };
+}
+
+const refused = expect.objectContaining({
+  kind: 'unauthenticated',
+  message: expect.stringContaining('a valid key'),
+});
+
+it('knows whoever presents a key, and tells all others the same', async () => {
+  await using made = await setUp();
+  const { access } = made.instance;
+  expect(access.authenticate(made.token)).toMatchObject({
+    keyId: made.id,
+    project: 'shop',
+    environment: 'production',
+  });
+  const [, , id = '', rest = ''] = made.token.split('_');
+  const unknown = mintToken('server', randomBytes).token;
+  for (const wrong of [
+    '',
+    'x',
+    unknown,
+    `vx_server_${id}_${rest.slice(0, -7)}x${rest.slice(-6)}`,
+    `vx_web_${id}_${rest}`,
+  ])
+    expect(() => access.authenticate(wrong)).toThrow(refused);
+});
+
+it('refuses a key from the moment of its revocation, and tells whoever asked to know', async () => {
+  await using made = await setUp();
+  const { access } = made.instance;
+  const principal = access.authenticate(made.token);
+  let told = 0;
+  using _subscription = access.onInvalid(principal, () => void told++);
+  await made.instance.commit('shop', revokeKey(made.id, ADMIN));
+  expect(told).toBe(1);
+  expect(access.isValid(principal)).toBe(false);
+  expect(() => access.authenticate(made.token)).toThrow(refused);
+});
+
+it('refuses a key from the moment of its expiry, and tells whoever asked to know', async () => {
+  await using made = await setUp({ expiresAt: '2030-01-01T01:00:00.000Z' });
+  const { access, clock } = made.instance;
+  const principal = access.authenticate(made.token);
+  let told = 0;
+  using _subscription = access.onInvalid(principal, () => void told++);
+  clock.advance(3_599_999);
+  expect([told, access.isValid(principal)]).toEqual([0, true]);
+  clock.advance(1);
+  expect([told, access.isValid(principal)]).toEqual([1, false]);
+});
+
+it('says nothing to whoever does not want to know any more', async () => {
+  await using made = await setUp();
+  const { access } = made.instance;
+  let told = 0;
+  access.onInvalid(access.authenticate(made.token), () => void told++)[Symbol.dispose]();
+  await made.instance.commit('shop', revokeKey(made.id, ADMIN));
+  expect(told).toBe(0);
+});

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -49,19 +48,13 @@ afterAll(() => target.close());
 
 /** Attacks, and demands meanwhile and afterwards that others are served, in memory that has not grown much. */
 async function under(attack: (peer: RawPeer) => Promise<void>, settings?: [number, number][]): Promise<void> {
-  const before = rss();
+  const before = target.memoryMib();
   using peer = await rawPeer(target.server.port, settings);
   const attacked = attack(peer);
   await target.checkHealthy();
   await attacked;
   await target.checkHealthy();
-  expect((rss() - before) / MIB).toBeLessThan(64);
-}
-
-/** Of the server, in bytes. */
-function rss(): number {
-  const status = readFileSync(`/proc/${target.server.pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1_024;
+  expect(target.memoryMib() - before).toBeLessThan(64);
 }
 
 function call(stream: number, path: string, flags = END_HEADERS, more: [string, string][] = []): Buffer {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { callH1, callH2, envelope, type RawAnswer } from '../rpc/raw-call.ts';
 import { type ServerProcess, startServer } from '../support/server-process.ts';
@@ -42,6 +43,8 @@ export interface Target {
   makeKey(key: Json, parent?: string): Promise<{ secret: string; name: string }>;
   /** Fails unless the process serves somebody else as if nothing had happened, and has met nothing unforeseen. */
   checkHealthy(): Promise<void>;
+  /** What the process holds. */
+  memoryMib(): number;
   /** Checks once more, and ends the process. */
   close(): Promise<void>;
 }
@@ -119,6 +122,10 @@ async function furnish(server: ServerProcess): Promise<Target> {
   return {
     ...{ server, keys, call, ok, makeKey, checkHealthy },
     code: async (method, message, options) => codeOf(await call(method, message, options)),
+    memoryMib() {
+      const status = readFileSync(`/proc/${server.pid}/status`, 'utf8');
+      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1_024;
+    },
     async close() {
       await using _server = server;
       await checkHealthy();

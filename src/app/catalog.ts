@@ -95,7 +95,7 @@ export class Catalog implements AsyncDisposable {
 
   /** Applies a change that was just committed here. False: it is not the next one, and was left to the log. */
   apply(change: Change): boolean {
-    return this.#live(change.project).offer(change);
+    return this.#live(change.project).commit(change);
   }
 
   /** Calls `listener` right after each step of a project, in order, until disposed. It must not throw. */

@@ -90,10 +90,14 @@ export class LiveProject {
   offer(change: Change): boolean {
     const { revision, hash } = this.#state;
     if (change.revision !== revision + 1 || change.previousHash !== hash) return false;
-    // A log that begins here is known from its beginning.
-    if (change.revision === 1) this.#verifiedAt = this.#parts.clock.monotonic();
     this.#apply(change);
     return true;
+  }
+
+  /** The same for a change that this process committed. A log that begins with it is known from its beginning. */
+  commit(change: Change): boolean {
+    if (change.revision === 1) this.#verifiedAt = this.#parts.clock.monotonic();
+    return this.offer(change);
   }
 
   /** Compares with the log's head, and fetches what is missing. Rejects with `unavailable` if the log cannot be read. */

@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Catalog } from '../../src/app/catalog.ts';
 import { hashOf } from '../../src/app/change-hash.ts';
 import { snapshotOf } from '../../src/app/environment-snapshot.ts';
+import { hashSecret, mintToken } from '../../src/app/key-token.ts';
 import { createFlag } from '../../src/app/manage/flags.ts';
 import { createProject } from '../../src/app/manage/projects.ts';
 import { createRule } from '../../src/app/manage/rules.ts';
@@ -18,7 +21,7 @@ import type { Change, Operation } from '../../src/core/change.ts';
 import { Evaluation } from '../../src/core/evaluation.ts';
 import type { Snapshot } from '../../src/core/snapshot.ts';
 import type { ChangeLog } from '../../src/ports/change-log.ts';
-import { type Instance, openInstance } from '../support/instance.ts';
+import { type Instance, openInstance, PEPPER } from '../support/instance.ts';
 
 const open: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -307,6 +310,64 @@ describe('the catalog', () => {
     await expect(catalog.catchUp('shop')).rejects.toMatchObject({ details: { reason: 'LOG_FORKED' } });
     expect(catalog.snapshot('shop', 'production')?.flags.size).toBe(2);
     expect(reports).toEqual(['the log was rewritten']);
+  });
+});
+
+describe('a project in trouble', () => {
+  it('is served up to what can be read, writes no more, and does not concern the others', async () => {
+    const first = await shop();
+    for (const index of [1, 2, 3]) await take(first, ['flag', index]);
+    await first.commit(
+      'other',
+      createProject({ key: 'other', name: '', description: '', environments: ['production'] }),
+    );
+    const copy = await scratch();
+    await cp(first.directory, copy, { recursive: true });
+    await rm(join(copy, 'projection.db'), { force: true });
+    const database = new DatabaseSync(join(copy, 'changes.db'));
+    database.exec("UPDATE changes SET body = '{' WHERE project = 'shop' AND revision = 4");
+    database.close();
+
+    const second = await shop(copy);
+    expect(second.catalog.troubles()).toEqual([{ project: 'shop', trouble: 'damaged' }]);
+    expect([...(second.catalog.snapshot('shop', 'production')?.flags.keys() ?? [])]).toEqual(['f1', 'f2']);
+    await expect(take(second, ['flag', 4])).resolves.toBeUndefined();
+    expect(second.catalog.state('shop').revision).toBe(3);
+    await second.commit('other', createFlag(flag('fine')));
+    expect(second.catalog.snapshot('other', 'production')?.flags.has('fine')).toBe(true);
+    second.clock.advance(2_000);
+    await expect.poll(() => second.catalog.stalenessMs('other')).toBe(0);
+    expect(second.catalog.stalenessMs('shop')).toBe(0xffff_ffff);
+    expect(second.reports).toEqual(['the log is damaged']);
+  });
+});
+
+describe('a project that another process made', () => {
+  it('is known with its keys when it was restored from the projection', async () => {
+    const first = await shop();
+    const second = await openInstance({ directory: first.directory });
+    open.push(() => second[Symbol.asyncDispose]());
+    const project = createProject({ key: 'late', name: '', description: '', environments: ['production'] });
+    await first.commit('late', project);
+    const { token, id, secret } = mintToken('admin', randomBytes);
+    await first.commit('late', () => ({
+      operations: [
+        {
+          op: 'put',
+          object: {
+            kind: 'key',
+            state: {
+              ...{ id, kind: 'admin', name: '', scopes: ['read'], allowedOrigins: [] },
+              ...{ secretHash: hashSecret(PEPPER, secret), createdAt: '2030-01-01T00:00:00.000Z' },
+            },
+          },
+        },
+      ],
+    }));
+    await first.projector.flush();
+    second.clock.advance(2_000);
+    await expect.poll(() => second.catalog.projects().length).toBe(2);
+    expect(second.access.authenticate(token)).toMatchObject({ project: 'late', keyId: id });
   });
 });
 

@@ -14,6 +14,7 @@ import type { Principal } from '../../src/app/principal.ts';
 import { watch } from '../../src/app/watch.ts';
 import type { WatchEvent } from '../../src/app/watch-events.ts';
 import type { WatchOptions, WatchRequest } from '../../src/app/watch-request.ts';
+import type { Plan } from '../../src/app/writer.ts';
 import type { Context } from '../../src/core/context.ts';
 import { FlagError } from '../../src/core/errors.ts';
 import type { Condition, Rule } from '../../src/core/model.ts';
@@ -180,6 +181,31 @@ describe('a definitions watch', () => {
     ]);
   });
 
+  it('cuts a large state into parts of a modest size, and a large change into a snapshot', async () => {
+    const instance = await shop();
+    const value = 'x'.repeat(60_000);
+    const large = (key: string) => ({
+      ...booleanFlag(key),
+      ...{ type: 'string' as const, variations: [{ key: 'off', value }] },
+    });
+    for (let index = 0; index < 10; index++)
+      await instance.commit('shop', createFlag(large(`large-${index}`)));
+    const watcher = follow(instance);
+    const parts = (await watcher.start()).filter(({ kind }) => kind === 'part');
+    expect(parts.length).toBeGreaterThan(2);
+    for (const part of parts) if (part.kind === 'part') expect(part.content.flags.length).toBeLessThan(7);
+    const many = Array.from({ length: 20 }, (_, index) => `more-${index}`);
+    await instance.commit('shop', (state, now) => ({
+      operations: many.flatMap((key) => createFlag(large(key))(state, now).operations),
+    }));
+    const events = [await watcher.next()];
+    while (events.at(-1)?.kind !== 'end') events.push(await watcher.next());
+    expect(events[0]).toMatchObject({ kind: 'hello', intent: 'full', reason: 'large_change' });
+    expect(events.at(-1)).toMatchObject({ kind: 'end', count: 32 });
+    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: '' }));
+    expect(await watcher.delta()).toMatchObject({ from: 16, to: 17 });
+  });
+
   it('says nothing of another environment, and continues from the revision that the watcher knows', async () => {
     const instance = await shop();
     const watcher = follow(instance);
@@ -319,15 +345,7 @@ describe('a decisions watch', () => {
     const watcher = follow(instance, { view, principal: principal('web') });
     const [, part] = await watcher.start();
     expect(part).toMatchObject({ content: { decisions: [{ flag: 'banner' }] } });
-    await instance.commit('shop', (state, now) => {
-      const flag = state.flags.get('banner')?.state;
-      if (flag === undefined) throw new Error('no flag');
-      return {
-        operations: [
-          { op: 'put', object: { kind: 'flag', state: { ...flag, clientVisible: false, updatedAt: now } } },
-        ],
-      };
-    });
+    await instance.commit('shop', showing('banner', false));
     expect((await watcher.delta()).content).toMatchObject({ decisions: [], deletedFlags: ['banner'] });
   });
 });
@@ -359,6 +377,55 @@ describe('a resumed watch', () => {
     }));
     const [, delta] = await follow(instance, { resumeToken: token }).start();
     expect(delta).toMatchObject({ content: { flags: [], deletedFlags: ['search'] } });
+  });
+
+  it('never tells a web key about a flag that it could not see', async () => {
+    const instance = await shop();
+    await instance.commit('shop', createFlag(booleanFlag('banner', true)));
+    const view = { kind: 'decisions', context: ANNA } as const;
+    const web = { view, principal: principal('web') };
+    const token = tokenOf(await follow(instance, web).start());
+    await instance.commit('shop', createFlag(booleanFlag('secret-plan')));
+    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: '' }));
+    const hidden = await follow(instance, { ...web, resumeToken: token }).start();
+    expect(hidden).toMatchObject([
+      { intent: 'changes' },
+      { from: 6, to: 8, content: { decisions: [], deletedFlags: [] } },
+    ]);
+    await instance.commit('shop', showing('banner', false));
+    const gone = await follow(instance, { ...web, resumeToken: token }).start();
+    expect(gone[1]).toMatchObject({ content: { decisions: [], deletedFlags: ['banner'] } });
+  });
+
+  it('starts a web key in full when nobody knows any more what it could see', async () => {
+    const first = await shop();
+    const web = { view: { kind: 'decisions', context: ANNA }, principal: principal('web') } as const;
+    const token = tokenOf(await follow(first, web).start());
+    await first.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: '' }));
+    const second = await shop({}, first.directory);
+    // Restored from the projection, so that the change itself is not among those that this process saw.
+    await first.projector.flush();
+    const third = await shop({}, first.directory);
+    expect((await follow(third, { ...web, resumeToken: token }).start())[0]).toMatchObject({
+      ...{ intent: 'full', reason: 'unknown_past' },
+    });
+    expect((await follow(second, { ...web, resumeToken: token }).start())[0]).toMatchObject({
+      intent: 'changes',
+    });
+  });
+
+  it('of some definitions starts in full, and says why, when what they depend on was touched', async () => {
+    const instance = await shop();
+    const request = { flagKeys: ['checkout'] };
+    const token = tokenOf(await follow(instance, request).start());
+    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: '' }));
+    expect(await follow(instance, { ...request, resumeToken: token }).start()).toMatchObject([
+      { intent: 'changes' },
+      { kind: 'delta', content: { flags: [], deletedFlags: [] } },
+    ]);
+    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'checkout' }, { by: '', reason: '' }));
+    const [hello] = await follow(instance, { ...request, resumeToken: token }).start();
+    expect(hello).toMatchObject({ intent: 'full', reason: 'unknown_past' });
   });
 
   it('refuses a token of another view, filter, context or project, and a damaged one', async () => {
@@ -447,6 +514,19 @@ describe('the end of a watch', () => {
     expect(instance.hub.size).toBe(0);
   });
 });
+
+/** Makes a flag visible to web keys, or not. */
+function showing(key: string, clientVisible: boolean): Plan {
+  return (state, now) => {
+    const flag = state.flags.get(key)?.state;
+    if (flag === undefined) throw new Error('no flag');
+    return {
+      operations: [
+        { op: 'put', object: { kind: 'flag', state: { ...flag, clientVisible, updatedAt: now } } },
+      ],
+    };
+  };
+}
 
 function segment(key: string, included: readonly string[]) {
   return { key, name: '', description: '', included, excluded: [] };

@@ -13,7 +13,7 @@ import {
 import { validateRelease } from '../core/validate-release.ts';
 import { validateSegment } from '../core/validate-segment.ts';
 import { validateSettings } from '../core/validate-settings.ts';
-import { schemaViolations } from './json-schema.ts';
+import { sameSchemaAndValues, schemaViolations } from './json-schema.ts';
 import type { ProjectState } from './project-state.ts';
 import { segmentsNamedIn } from './references.ts';
 
@@ -26,7 +26,7 @@ export function contentViolations(
 ): Violation[] {
   switch (object.kind) {
     case 'flag':
-      return under('flag', [...validateFlag(object.state, limits), ...schemaViolations(object.state)]);
+      return under('flag', flagViolations(before, object.state, limits));
     case 'settings':
       return under('settings', settingsViolations(before, after, object, limits));
     case 'segment': {
@@ -47,6 +47,15 @@ export function contentViolations(
     case 'key':
       return under('key', textViolations({ ...object.state, description: '' }, limits));
   }
+}
+
+/** Values that were held against the same schema before are not held against it again. */
+function flagViolations(before: ProjectState, flag: Flag, limits: Limits): Violation[] {
+  const found = validateFlag(flag, limits);
+  const earlier = before.flags.get(flag.key)?.state;
+  if (found.length === 0 && (earlier === undefined || !sameSchemaAndValues(earlier, flag)))
+    found.push(...schemaViolations(flag));
+  return found;
 }
 
 /**

@@ -15,6 +15,7 @@ export function checkOperations(
   operations: readonly Operation[],
   limits: Limits,
 ): void {
+  checkNotArchived(before, after, operations);
   checkCounts(before, after, limits);
   for (const operation of operations)
     checkUnused(before, after, operation.op === 'put' ? idOf(operation.object) : operation.id);
@@ -23,6 +24,17 @@ export function checkOperations(
   );
   if (violations.some(({ limit }) => limit !== undefined)) throw exceeded(violations);
   if (violations.length > 0) throw invalid(violations);
+}
+
+/** In an archived project nothing changes but its keys, until it is restored. */
+function checkNotArchived(before: ProjectState, after: ProjectState, operations: readonly Operation[]): void {
+  if (!before.project?.state.archived || !after.project?.state.archived) return;
+  const ids = operations.map((operation) => (operation.op === 'put' ? idOf(operation.object) : operation.id));
+  if (ids.every(({ kind }) => kind === 'key')) return;
+  throw new FlagError('failed_precondition', `project ${before.key} is archived; restore it first`, {
+    reason: 'ARCHIVED',
+    resource: `projects/${before.key}`,
+  });
 }
 
 /** What an operation takes away (an object, its being live, a variation) must not be in use afterwards. */

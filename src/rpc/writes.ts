@@ -33,7 +33,7 @@ export function intentOf<Desc extends DescMessage>(
   if (!IDEMPOTENCY_KEY.test(idempotencyKey))
     violations.push({
       path: 'options.idempotency_key',
-      message: 'must be at most 128 printable ASCII characters',
+      message: 'must be at most 128 printable ASCII characters without spaces',
     });
   if (reason.length > REASON_LENGTH)
     violations.push({ path: 'options.reason', message: `must be at most ${REASON_LENGTH} characters` });

@@ -10,7 +10,7 @@ import { hashOf } from '../../src/app/change-hash.ts';
 import { snapshotOf } from '../../src/app/environment-snapshot.ts';
 import { hashSecret, mintToken } from '../../src/app/key-token.ts';
 import { createFlag } from '../../src/app/manage/flags.ts';
-import { createProject } from '../../src/app/manage/projects.ts';
+import { archiveProject, createProject, restoreProject } from '../../src/app/manage/projects.ts';
 import { createRule } from '../../src/app/manage/rules.ts';
 import { createSegment } from '../../src/app/manage/segments.ts';
 import { haltFlag } from '../../src/app/manage/settings.ts';
@@ -443,6 +443,18 @@ describe('the writer', () => {
       recordExposures: true,
     } as const;
     await expect(instance.commit('shop', createRule(at, rule))).rejects.toMatchObject({ kind: 'invalid' });
+  });
+
+  it('changes nothing in an archived project until it is restored', async () => {
+    const instance = await shop();
+    await instance.commit('shop', archiveProject());
+    await expect(instance.commit('shop', createFlag(flag('f1')))).rejects.toMatchObject({
+      kind: 'failed_precondition',
+      details: { reason: 'ARCHIVED' },
+    });
+    await instance.commit('shop', restoreProject());
+    await instance.commit('shop', createFlag(flag('f1')));
+    expect(instance.catalog.snapshot('shop', 'production')?.flags.has('f1')).toBe(true);
   });
 
   it('keeps the time of the log from going back with the clock', async () => {

@@ -65,5 +65,6 @@ function intent(project: string, action: string): Intent {
     idempotencyKey,
     requestDigest: '',
     validateOnly: false,
+    mayHalt: true,
   };
 }

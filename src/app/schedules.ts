@@ -92,6 +92,7 @@ export class Schedules implements Disposable {
       idempotencyKey: `schedule:${environment}:${flag}:${change.id}:${change.at}`,
       requestDigest: '',
       validateOnly: false,
+      mayHalt: true,
     };
     try {
       await this.#writer.commit(intent, fire(due));

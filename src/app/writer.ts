@@ -9,6 +9,7 @@ import type { ChangeLog } from '../ports/change-log.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Catalog } from './catalog.ts';
 import { hashOf } from './change-hash.ts';
+import { checkHalts } from './check-halts.ts';
 import { checkOperations } from './check-operations.ts';
 import { applyOperations, objectOf, type ProjectState, type Stored } from './project-state.ts';
 
@@ -24,6 +25,8 @@ export interface Intent {
   /** Of the content, to tell a repeated call from another with the same key. */
   readonly requestDigest: string;
   readonly validateOnly: boolean;
+  /** Whether the change may begin, end, plan or cancel a halt. */
+  readonly mayHalt: boolean;
 }
 
 /**
@@ -98,6 +101,7 @@ export class Writer {
       const planned = plan(state, now);
       const operations = planned.operations.filter((operation) => changesAnything(state, operation));
       const next = applyOperations(state, operations, state.revision + 1);
+      if (!intent.mayHalt) checkHalts(state, next, operations);
       checkOperations(state, next, operations, this.#limits);
       const warnings = planned.warnings ?? [];
       if (intent.validateOnly || operations.length === 0) {

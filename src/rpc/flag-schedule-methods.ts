@@ -4,12 +4,10 @@ import type { Catalog } from '../app/catalog.ts';
 import { existingEnvironment, existingFlag } from '../app/manage/existing.ts';
 import { cancelScheduledChange, pendingChanges, scheduleChange } from '../app/manage/schedule.ts';
 import type { Writer } from '../app/writer.ts';
-import { FlagError } from '../core/errors.ts';
 import { present } from './convert/reading.ts';
 import { scheduledChangeFrom, scheduledChangeMessage } from './convert/scheduled-change.ts';
 import { writeSettings } from './flag-settings-writes.ts';
 import { parseEnvironment, parseSettings, settingsName } from './names.ts';
-import { principalOf } from './principal-key.ts';
 import { instantOf } from './timestamp.ts';
 
 type Methods = Pick<
@@ -25,12 +23,6 @@ export function flagScheduleMethods({ writer, catalog }: { writer: Writer; catal
         present(request.scheduledChange, 'scheduled_change'),
         'scheduled_change',
       );
-      const { kind } = change.action;
-      if ((kind === 'halt' || kind === 'resume') && !principalOf(context).scopes.includes('halt'))
-        throw new FlagError('forbidden', `planning to ${kind} needs the scope halt`, {
-          reason: 'SCOPE_MISSING',
-          metadata: { scope: 'halt' },
-        });
       return writeSettings(writer, context, wire.CreateScheduledChangeRequestSchema, request, {
         action: 'flag.schedule',
         plan: (at, by) => scheduleChange(at, { ...change, by }),

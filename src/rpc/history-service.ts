@@ -105,19 +105,18 @@ function stateMethods({
 
 function revertMethod({ writer, history }: HistoryServiceDeps): Service['revertToRevision'] {
   return async (request, context) => {
-    const principal = principalOf(context);
     const project = parseProject(request.parent, 'parent');
     const revision = revisionFrom(request.revision, 'revision');
     if (revision === 0) throw invalid([{ path: 'revision', message: 'is required' }]);
     const expectedHead = revisionFrom(request.expectedHead, 'expected_head') || undefined;
     const intent = intentOf(
-      principal,
+      principalOf(context),
       project,
       'project.revert',
       wire.RevertToRevisionRequestSchema,
       request,
     );
-    const plan = revertTo(await history.stateAt(project, revision), expectedHead, principal);
+    const plan = revertTo(await history.stateAt(project, revision), expectedHead);
     const committed = await writer.commit(intent, plan);
     const before = await history.stateAt(
       project,

@@ -45,6 +45,7 @@ export function intentOf<Desc extends DescMessage>(
     reason,
     requestDigest: digestOf(action, schema, request),
     validateOnly,
+    mayHalt: principal.scopes.includes('halt'),
     ...(idempotencyKey !== '' && { idempotencyKey }),
   };
 }

@@ -310,6 +310,23 @@ describe('a revert', () => {
     expect(receipt?.warnings).toEqual(['a in production is halted again']);
   });
 
+  test('brings back a planned end of a halt only for those who may', async () => {
+    await makeFlag('a');
+    await service.flags.haltFlag({ name: settings('a'), reason: 'broken' });
+    const time = timestampFromMs(service.instance.clock.now() + 60_000);
+    const { receipt } = await service.flags.createScheduledChange({
+      name: settings('a'),
+      scheduledChange: { id: 's', time, action: { case: 'resume', value: true } },
+    });
+    const revision = receipt?.revision ?? 0n;
+    await service.flags.cancelScheduledChange({ name: settings('a'), scheduledChangeId: 's' });
+    const { history } = service.as({ ...ROOT, scopes: ['read', 'write'] });
+    expect(await errorOf(history.revertToRevision({ parent, revision }))).toMatchObject({
+      code: Code.PermissionDenied,
+    });
+    await service.history.revertToRevision({ parent, revision });
+  });
+
   test('points out keys whose environment goes', async () => {
     await service.projects.createEnvironment({ parent, environmentId: 'dev' });
     const environment = 'projects/shop/environments/dev';

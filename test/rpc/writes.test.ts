@@ -31,6 +31,7 @@ test('an intent says who wants what and why', () => {
     reason: 'unused',
     idempotencyKey: 'k1',
     validateOnly: true,
+    mayHalt: false,
     requestDigest: expect.stringMatching(/^[0-9a-f]{64}$/),
   });
 });

@@ -73,7 +73,7 @@ export async function openInstance(
     /** Commits a plan without further ado. */
     commit: (project: string, plan: Plan, action = 'test') =>
       writer.commit(
-        { project, action, actor: 'test', reason: '', requestDigest: '', validateOnly: false },
+        { project, action, actor: 'test', reason: '', requestDigest: '', validateOnly: false, mayHalt: true },
         plan,
       ),
     close,

@@ -1,19 +1,16 @@
 import { idOf, type ObjectState, type Operation } from '../../core/change.ts';
 import { FlagError } from '../../core/errors.ts';
 import type { Instant } from '../../core/model.ts';
-import type { Principal } from '../principal.ts';
 import { objectOf, objectsOf, type ProjectState, settingsOf } from '../project-state.ts';
 import type { Plan } from '../writer.ts';
 import { existingProject } from './existing.ts';
 
-const LISTED = 10;
-
 /**
  * Makes every object as it was in an earlier state of the project, but for its keys and its own record. Scheduled
  * changes whose time has passed are not brought back, because they would be applied at once. Throws `conflict`
- * unless the project is still at `expectedHead`, and `forbidden` if it would begin or end a halt and `by` may not.
+ * unless the project is still at `expectedHead`.
  */
-export function revertTo(target: ProjectState, expectedHead: number | undefined, by: Principal): Plan {
+export function revertTo(target: ProjectState, expectedHead: number | undefined): Plan {
   return (state, now) => {
     existingProject(state);
     if (target.project === undefined)
@@ -25,19 +22,9 @@ export function revertTo(target: ProjectState, expectedHead: number | undefined,
         reason: 'HEAD_MOVED',
         metadata: { head: String(state.revision) },
       });
-    const halts = changedHalts(state, target);
-    if (halts.length > 0 && !by.scopes.includes('halt'))
-      throw new FlagError(
-        'forbidden',
-        `this begins or ends the halt of ${inWords(halts)}: it needs the scope halt`,
-        {
-          reason: 'SCOPE_MISSING',
-          metadata: { scope: 'halt' },
-        },
-      );
     return {
       operations: operationsTo(target, state, now),
-      warnings: warningsAbout(state, target, halts, now),
+      warnings: warningsAbout(state, target, now),
     };
   };
 }
@@ -100,13 +87,8 @@ function changedHalts(state: ProjectState, target: ProjectState): HaltChange[] {
   return found;
 }
 
-function warningsAbout(
-  state: ProjectState,
-  target: ProjectState,
-  halts: readonly HaltChange[],
-  now: Instant,
-): string[] {
-  const warnings = halts.map(
+function warningsAbout(state: ProjectState, target: ProjectState, now: Instant): string[] {
+  const warnings = changedHalts(state, target).map(
     ({ flag, environment, begins }) =>
       `${flag} in ${environment} is ${begins ? 'halted again' : 'no longer halted'}`,
   );
@@ -124,9 +106,4 @@ function warningsAbout(
     )
       warnings.push(`key ${key.id} stays, without its environment ${key.environment}`);
   return warnings;
-}
-
-function inWords(halts: readonly HaltChange[]): string {
-  const listed = halts.slice(0, LISTED).map(({ flag, environment }) => `${flag} in ${environment}`);
-  return listed.join(', ') + (halts.length > LISTED ? ` and ${halts.length - LISTED} more` : '');
 }

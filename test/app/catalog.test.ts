@@ -394,7 +394,7 @@ describe('the writer', () => {
   it('answers a repeated call with the revision of the first, and refuses the same key for something else', async () => {
     const instance = await shop();
     const intent = {
-      ...{ project: 'shop', action: 'x', actor: 'x', reason: '', validateOnly: false },
+      ...{ project: 'shop', action: 'x', actor: 'x', reason: '', validateOnly: false, mayHalt: true },
       ...{ idempotencyKey: 'once', requestDigest: 'a' },
     };
     const plan = createSegment({ key: 's1', name: '', description: '', included: [], excluded: [] });

@@ -34,7 +34,7 @@ const CHECKOUT = { flagKey: 'checkout' };
 let target: Target;
 
 beforeAll(async () => {
-  target = await openTarget();
+  target = await openTarget({ VEXIL_MAX_REFUSED_KEYS_PER_ADDRESS_PER_SECOND: '0' });
 });
 
 afterAll(() => target.close());

@@ -93,7 +93,8 @@ export function callH1(origin: string, request: RawRequest): Promise<RawAnswer> 
   });
 }
 
-function toAnswer(status: number, headers: Record<string, unknown>, body: Buffer): RawAnswer {
+/** What an answer says, from all of it: the trailers go with the headers. */
+export function toAnswer(status: number, headers: Record<string, unknown>, body: Buffer): RawAnswer {
   const { code, message } = statusOf(status, headers, body);
   return { status, headers, body, code, message };
 }

@@ -11,6 +11,8 @@ import { invalid, type Violation } from '../core/errors.ts';
 import { timestampOf } from './timestamp.ts';
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{0,128}$/;
+/** Before the keys of callers in the log, so that they never meet the service's own. */
+const OF_CALLER = 'call:';
 const REASON_LENGTH = 2_000;
 
 interface Write {
@@ -46,8 +48,13 @@ export function intentOf<Desc extends DescMessage>(
     requestDigest: digestOf(action, schema, request),
     validateOnly,
     mayHalt: principal.scopes.includes('halt'),
-    ...(idempotencyKey !== '' && { idempotencyKey }),
+    ...(idempotencyKey !== '' && { idempotencyKey: `${OF_CALLER}${idempotencyKey}` }),
   };
+}
+
+/** The key of a change as its caller sent it. */
+export function idempotencyKeySent(stored: string): string {
+  return stored.startsWith(OF_CALLER) ? stored.slice(OF_CALLER.length) : stored;
 }
 
 /** What became of a write, for whoever asked for it. */

@@ -29,7 +29,7 @@ test('an intent says who wants what and why', () => {
     action: 'segment.archive',
     actor: 'key:abc',
     reason: 'unused',
-    idempotencyKey: 'k1',
+    idempotencyKey: 'call:k1',
     validateOnly: true,
     mayHalt: false,
     requestDigest: expect.stringMatching(/^[0-9a-f]{64}$/),

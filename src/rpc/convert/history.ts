@@ -13,6 +13,7 @@ import { type Change, idOf } from '../../core/change.ts';
 import type { Difference } from '../../core/diff.ts';
 import { objectName, revisionName } from '../names.ts';
 import { timestampOf } from '../timestamp.ts';
+import { idempotencyKeySent } from '../writes.ts';
 import { pairing } from './enums.ts';
 import { structObject, valueMessage } from './json.ts';
 
@@ -62,7 +63,7 @@ function withChanges(change: Change, changes: ObjectChange[]): Revision {
     actor: change.actor,
     reason: change.reason,
     time: timestampOf(change.time),
-    idempotencyKey: change.idempotencyKey,
+    idempotencyKey: idempotencyKeySent(change.idempotencyKey),
     previousHash: Buffer.from(change.previousHash, 'hex'),
     hash: Buffer.from(change.hash, 'hex'),
     changes,

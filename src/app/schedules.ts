@@ -4,7 +4,7 @@ import { applyScheduledAction } from '../core/scheduled-action.ts';
 import type { Clock } from '../ports/clock.ts';
 import { Alarm } from './alarm.ts';
 import type { Catalog } from './catalog.ts';
-import { type ProjectState, settingsOf } from './project-state.ts';
+import { emptyState, type ProjectState, settingsOf } from './project-state.ts';
 import type { Plan, Writer } from './writer.ts';
 
 const RETRY_MS = 5_000;
@@ -29,6 +29,8 @@ export class Schedules implements Disposable {
   readonly #subscription: Disposable;
   /** The next ring of each project. */
   readonly #rings = new Map<string, Disposable>();
+  readonly #ringing = new Set<string>();
+  #disposed = false;
 
   constructor(parts: {
     catalog: Catalog;
@@ -48,38 +50,49 @@ export class Schedules implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true;
     this.#subscription[Symbol.dispose]();
     this.#alarm[Symbol.dispose]();
   }
 
-  #arm(state: ProjectState, notBeforeMs = 0): void {
+  /** Each change rings when it is due, those that failed just now a little later. */
+  #arm(state: ProjectState, failed: ReadonlySet<ScheduledChange> = new Set()): void {
+    // It is armed again once everything that is due has been tried.
+    if (this.#ringing.has(state.key)) return;
     this.#rings.get(state.key)?.[Symbol.dispose]();
     this.#rings.delete(state.key);
-    const next = pendingOf(state).reduce(
-      (earliest, due) => Math.min(earliest, Date.parse(due.change.at)),
-      Infinity,
-    );
+    const again = this.#clock.now() + RETRY_MS;
+    const next = pendingOf(state).reduce((earliest, { change }) => {
+      const at = Date.parse(change.at);
+      return Math.min(earliest, failed.has(change) ? Math.max(at, again) : at);
+    }, Infinity);
     if (next === Infinity) return;
     this.#rings.set(
       state.key,
-      this.#alarm.at(Math.max(next, notBeforeMs), () => void this.#ring(state.key)),
+      this.#alarm.at(next, () => void this.#ring(state.key)),
     );
   }
 
+  /** One change that cannot be made does not stand in the way of the others. */
   async #ring(project: string): Promise<void> {
-    try {
-      const now = this.#clock.now();
-      const due = pendingOf(this.#catalog.state(project)).filter(
-        ({ change }) => Date.parse(change.at) <= now,
-      );
-      for (const one of due.sort((a, b) => Date.parse(a.change.at) - Date.parse(b.change.at)))
+    if (this.#ringing.has(project)) return;
+    this.#ringing.add(project);
+    const failed = new Set<ScheduledChange>();
+    const now = this.#clock.now();
+    const due = pendingOf(this.#stateOf(project)).filter(({ change }) => Date.parse(change.at) <= now);
+    for (const one of due.sort((a, b) => Date.parse(a.change.at) - Date.parse(b.change.at)))
+      try {
         await this.#fire(one);
-      this.#arm(this.#catalog.state(project));
-    } catch (error) {
-      this.#report('a scheduled change could not be made', { project, error });
-      const state = this.#catalog.everyState().find(({ key }) => key === project);
-      if (state !== undefined) this.#arm(state, this.#clock.now() + RETRY_MS);
-    }
+      } catch (error) {
+        failed.add(one.change);
+        this.#report('a scheduled change could not be made', { ...one, error });
+      }
+    this.#ringing.delete(project);
+    if (!this.#disposed) this.#arm(this.#stateOf(project), failed);
+  }
+
+  #stateOf(project: string): ProjectState {
+    return this.#catalog.everyState().find(({ key }) => key === project) ?? emptyState(project);
   }
 
   async #fire(due: Due): Promise<void> {

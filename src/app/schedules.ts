@@ -4,10 +4,13 @@ import { applyScheduledAction } from '../core/scheduled-action.ts';
 import type { Clock } from '../ports/clock.ts';
 import { Alarm } from './alarm.ts';
 import type { Catalog } from './catalog.ts';
+import { isLiveIn } from './missed-changes.ts';
 import { emptyState, type ProjectState, settingsOf } from './project-state.ts';
 import type { Plan, Writer } from './writer.ts';
 
 const RETRY_MS = 5_000;
+/** What decides when something is to happen. */
+const PARTS = ['project', 'environments', 'flags', 'settings'] as const;
 
 interface Due {
   readonly project: string;
@@ -44,7 +47,7 @@ export class Schedules implements Disposable {
     this.#report = parts.report;
     this.#alarm = new Alarm(parts.clock);
     this.#subscription = this.#catalog.subscribe(({ before, after }) => {
-      if (before.settings !== after.settings || before.project !== after.project) this.#arm(after);
+      if (PARTS.some((part) => before[part] !== after[part])) this.#arm(after);
     });
     for (const state of this.#catalog.projects()) this.#arm(state);
   }
@@ -126,17 +129,13 @@ export class Schedules implements Disposable {
   }
 }
 
-/** What is still to happen in a project's live environments. */
-export function pendingOf(state: ProjectState): Due[] {
-  if (state.project === undefined || state.project.state.archived) return [];
+/** What is still to happen to a project's live flags in its live environments. */
+function pendingOf(state: ProjectState): Due[] {
   return [...state.settings].flatMap(([environment, table]) =>
-    [...table.values()].flatMap(({ state: settings }) =>
-      settings.scheduledChanges.map((change) => ({
-        project: state.key,
-        environment,
-        flag: settings.flag,
-        change,
-      })),
+    [...table.values()].flatMap(({ state: { flag, scheduledChanges } }) =>
+      scheduledChanges.length > 0 && isLiveIn(state, environment, flag)
+        ? scheduledChanges.map((change) => ({ project: state.key, environment, flag, change }))
+        : [],
     ),
   );
 }
@@ -144,7 +143,8 @@ export function pendingOf(state: ProjectState): Due[] {
 function fire({ environment, flag, change }: Due): Plan {
   return (state, now) => {
     const { state: settings } = settingsOf(state, environment, flag);
-    if (!settings.scheduledChanges.some(({ id }) => id === change.id)) return { operations: [] };
+    const isPending = settings.scheduledChanges.some(({ id }) => id === change.id);
+    if (!isPending || !isLiveIn(state, environment, flag)) return { operations: [] };
     const next = { ...applyScheduledAction(settings, change, now), updatedAt: now };
     return { operations: [{ op: 'put', object: { kind: 'settings', environment, state: next } }] };
   };

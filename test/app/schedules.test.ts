@@ -1,6 +1,8 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createFlag } from '../../src/app/manage/flags.ts';
-import { createProject } from '../../src/app/manage/projects.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { archiveEnvironment, restoreEnvironment } from '../../src/app/manage/environments.ts';
+import { archiveFlag, createFlag, restoreFlag } from '../../src/app/manage/flags.ts';
+import { archiveProject, createProject, restoreProject } from '../../src/app/manage/projects.ts';
+import { revertTo } from '../../src/app/manage/revert.ts';
 import { scheduleChange } from '../../src/app/manage/schedule.ts';
 import { settingsOf } from '../../src/app/project-state.ts';
 import type { FlagSettings } from '../../src/core/model.ts';
@@ -53,3 +55,44 @@ test('a change that cannot be made does not stand in the way of another, and is 
   });
   expect(settings('a').enabled).toBe(true);
 });
+
+describe.each([
+  ['environment', archiveEnvironment('production'), restoreEnvironment('production')],
+  ['flag', archiveFlag('a'), restoreFlag('a')],
+  ['project', archiveProject(), restoreProject()],
+])('in an archived %s', (_, archive, restore) => {
+  test('nothing happens, and what was missed is dropped when it is restored', async () => {
+    await plan('a');
+    await instance.commit('shop', archive);
+    const { revision } = instance.catalog.state('shop');
+    instance.clock.advance(MINUTE_MS);
+    await settled();
+    expect(instance.catalog.state('shop').revision).toBe(revision);
+    const { warnings } = await instance.commit('shop', restore);
+    expect(warnings).toEqual(['scheduled changes of a in production are past and were dropped']);
+    expect(settings('a')).toMatchObject({ enabled: true, scheduledChanges: [] });
+  });
+
+  test('what is restored in time still happens', async () => {
+    await plan('a');
+    await instance.commit('shop', archive);
+    expect((await instance.commit('shop', restore)).warnings).toEqual([]);
+    instance.clock.advance(MINUTE_MS);
+    await vi.waitFor(() => expect(settings('a').enabled).toBe(false));
+  });
+});
+
+test('what was missed in the archive does not happen either when a revert brings the flag back', async () => {
+  await plan('a');
+  const earlier = instance.catalog.state('shop');
+  await instance.commit('shop', archiveFlag('a'));
+  instance.clock.advance(MINUTE_MS);
+  const { warnings } = await instance.commit('shop', revertTo(earlier, undefined));
+  expect(warnings).toEqual(['scheduled changes of a in production are past and were dropped']);
+  expect(settings('a')).toMatchObject({ enabled: true, scheduledChanges: [] });
+});
+
+/** Writes of a project are serial: whatever was begun before has come to its end. */
+async function settled(): Promise<void> {
+  await instance.commit('shop', () => ({ operations: [] }));
+}

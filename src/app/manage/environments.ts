@@ -1,6 +1,7 @@
 import type { Operation } from '../../core/change.ts';
 import { FlagError } from '../../core/errors.ts';
 import type { Environment } from '../../core/model.ts';
+import { withoutMissed } from '../missed-changes.ts';
 import type { ProjectState } from '../project-state.ts';
 import type { Plan } from '../writer.ts';
 import { existingEnvironment, existingProject, expectAbsent, expectLive } from './existing.ts';
@@ -51,8 +52,13 @@ export function archiveEnvironment(key: string, expectedVersion?: number): Plan 
   return changeEnvironment(key, expectedVersion, (environment) => ({ ...environment, archived: true }));
 }
 
+/** Scheduled changes that fell due while it was archived are dropped. */
 export function restoreEnvironment(key: string, expectedVersion?: number): Plan {
-  return changeEnvironment(key, expectedVersion, (environment) => ({ ...environment, archived: false }));
+  const restore = changeEnvironment(key, expectedVersion, (environment) => ({
+    ...environment,
+    archived: false,
+  }));
+  return (state, now) => withoutMissed(state, restore(state, now), now);
 }
 
 /** Deletes an archived environment with all settings in it and all keys to it. */

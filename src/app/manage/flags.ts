@@ -2,6 +2,7 @@ import type { ObjectId, Operation } from '../../core/change.ts';
 import { FlagError, invalid } from '../../core/errors.ts';
 import type { Flag, FlagStatus, FlagType, Instant, Variation } from '../../core/model.ts';
 import { initialSettings } from '../../core/model.ts';
+import { withoutMissed } from '../missed-changes.ts';
 import type { ProjectState, Stored } from '../project-state.ts';
 import type { Plan } from '../writer.ts';
 import { existingEnvironment, existingFlag, existingProject, expectAbsent, expectLive } from './existing.ts';
@@ -59,11 +60,12 @@ export function archiveFlag(key: string, expectedVersion?: number): Plan {
   return changeFlag(key, expectedVersion, (flag) => ({ ...flag, status: 'archived' }));
 }
 
-/** As an active flag, whatever it was before it was archived. */
+/** As an active flag, whatever it was before. Scheduled changes that fell due while it was archived are dropped. */
 export function restoreFlag(key: string, expectedVersion?: number): Plan {
-  return changeFlag(key, expectedVersion, (flag) =>
+  const restore = changeFlag(key, expectedVersion, (flag) =>
     flag.status === 'archived' ? { ...flag, status: 'active' } : flag,
   );
+  return (state, now) => withoutMissed(state, restore(state, now), now);
 }
 
 /** With its settings in every environment. Refused unless it is archived. */

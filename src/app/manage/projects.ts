@@ -1,6 +1,7 @@
 import { idOf, type Operation } from '../../core/change.ts';
 import { FlagError } from '../../core/errors.ts';
 import type { Environment, Instant, Project } from '../../core/model.ts';
+import { withoutMissed } from '../missed-changes.ts';
 import { objectsOf } from '../project-state.ts';
 import type { Plan } from '../writer.ts';
 import { existingProject, expectLive } from './existing.ts';
@@ -49,8 +50,10 @@ export function archiveProject(expectedVersion?: number): Plan {
   return changeProject(expectedVersion, (project) => ({ ...project, archived: true }));
 }
 
+/** Scheduled changes that fell due while it was archived are dropped. */
 export function restoreProject(expectedVersion?: number): Plan {
-  return changeProject(expectedVersion, (project) => ({ ...project, archived: false }));
+  const restore = changeProject(expectedVersion, (project) => ({ ...project, archived: false }));
+  return (state, now) => withoutMissed(state, restore(state, now), now);
 }
 
 /** Deletes every object of an archived project in one change. */

@@ -1,6 +1,7 @@
 import { idOf, type ObjectState, type Operation } from '../../core/change.ts';
 import { FlagError } from '../../core/errors.ts';
 import type { Instant } from '../../core/model.ts';
+import { withoutMissed } from '../missed-changes.ts';
 import { objectOf, objectsOf, type ProjectState, settingsOf } from '../project-state.ts';
 import type { Plan } from '../writer.ts';
 import { existingProject } from './existing.ts';
@@ -22,10 +23,11 @@ export function revertTo(target: ProjectState, expectedHead: number | undefined)
         reason: 'HEAD_MOVED',
         metadata: { head: String(state.revision) },
       });
-    return {
+    const planned = {
       operations: operationsTo(target, state, now),
       warnings: warningsAbout(state, target, now),
     };
+    return withoutMissed(state, planned, now);
   };
 }
 

@@ -47,8 +47,8 @@ export function snapshotAt(catalog: Catalog, place: Place): Snapshot {
 
 /** The same, at `minRevision` or later. Rejects with `unavailable` if that is not here yet. */
 export async function snapshotSince(catalog: Catalog, place: Place, minRevision: number): Promise<Snapshot> {
-  const snapshot = snapshotAt(catalog, place);
-  if (snapshot.revision >= minRevision) return snapshot;
-  await catalog.catchUp(place.project, minRevision);
+  // The environment may be as new as the revision.
+  const known = catalog.snapshot(place.project, place.environment)?.revision ?? 0;
+  if (known < minRevision) await catalog.catchUp(place.project, minRevision);
   return snapshotAt(catalog, place);
 }

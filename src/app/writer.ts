@@ -20,7 +20,7 @@ export interface Intent {
   readonly action: string;
   readonly actor: string;
   readonly reason: string;
-  /** Absent: this call is one of its own. */
+  /** Absent: this call is one of its own. A call that changed nothing is not remembered. */
   readonly idempotencyKey?: string;
   /** Of the content, to tell a repeated call from another with the same key. */
   readonly requestDigest: string;

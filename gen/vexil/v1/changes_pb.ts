@@ -29,7 +29,8 @@ export type ChangeOptions = Message<"vexil.v1.ChangeOptions"> & {
 
   /**
    * A repeated call with the same key and the same content answers with the first call's revision,
-   * and with other content INVALID_ARGUMENT.
+   * and with other content INVALID_ARGUMENT. A call that changed nothing is not remembered: repeated
+   * later, when things have moved on, it may change something.
    *
    * @generated from field: string idempotency_key = 2;
    */

@@ -83,6 +83,7 @@ const flag = z.strictObject({
   defaultVariation: text,
   jsonSchema: jsonObject.exactOptional(),
   status: z.enum(['draft', 'active', 'archived']),
+  statusBeforeArchive: z.enum(['draft', 'active']).exactOptional(),
   clientVisible: z.boolean(),
   temporary: z.boolean(),
   removalAt: text.exactOptional(),

@@ -40,6 +40,8 @@ export interface Flag {
   readonly defaultVariation: string;
   readonly jsonSchema?: JsonObject;
   readonly status: FlagStatus;
+  /** Of an archived flag: what it is again when it is restored. */
+  readonly statusBeforeArchive?: Exclude<FlagStatus, 'archived'>;
   readonly clientVisible: boolean;
   readonly temporary: boolean;
   readonly removalAt?: Instant;

@@ -1617,7 +1617,7 @@ export const FlagService: GenService<{
     output: typeof ArchiveFlagResponseSchema;
   },
   /**
-   * As an active flag, whatever it was before it was archived.
+   * As the draft or active flag that it was before it was archived.
    *
    * @generated from rpc vexil.v1.FlagService.RestoreFlag
    */

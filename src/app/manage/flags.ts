@@ -9,7 +9,7 @@ import { existingEnvironment, existingFlag, existingProject, expectAbsent, expec
 import { expectVersion } from './expect-version.ts';
 
 /** What the people who make a flag say about it. */
-export type FlagContent = Omit<Flag, 'key' | 'createdAt' | 'updatedAt'>;
+export type FlagContent = Omit<Flag, 'key' | 'createdAt' | 'updatedAt' | 'statusBeforeArchive'>;
 
 export interface NewFlag extends FlagContent {
   readonly key: string;
@@ -57,13 +57,15 @@ export function updateFlag(
 }
 
 export function archiveFlag(key: string, expectedVersion?: number): Plan {
-  return changeFlag(key, expectedVersion, (flag) => ({ ...flag, status: 'archived' }));
+  return changeFlag(key, expectedVersion, (flag) =>
+    flag.status === 'archived' ? flag : { ...flag, status: 'archived', statusBeforeArchive: flag.status },
+  );
 }
 
-/** As an active flag, whatever it was before. Scheduled changes that fell due while it was archived are dropped. */
+/** As the draft or active flag that it was. Scheduled changes that fell due while it was archived are dropped. */
 export function restoreFlag(key: string, expectedVersion?: number): Plan {
-  const restore = changeFlag(key, expectedVersion, (flag) =>
-    flag.status === 'archived' ? { ...flag, status: 'active' } : flag,
+  const restore = changeFlag(key, expectedVersion, ({ statusBeforeArchive = 'active', ...flag }) =>
+    flag.status === 'archived' ? { ...flag, status: statusBeforeArchive } : flag,
   );
   return (state, now) => withoutMissed(state, restore(state, now), now);
 }

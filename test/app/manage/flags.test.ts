@@ -84,11 +84,18 @@ describe('updating a flag', () => {
 });
 
 describe('the end of a flag', () => {
-  it('is to be archived, from where it comes back active', () => {
-    const archived = carryOut(shopWith(), archiveFlag('checkout'));
-    expect(flagOf(archived)?.status).toBe('archived');
-    expect(flagOf(carryOut(archived.state, restoreFlag('checkout')))?.status).toBe('active');
-  });
+  it.each(['draft', 'active'] as const)(
+    'is to be archived, from where it comes back %s as before',
+    (status) => {
+      const before = shopWith({}, { status });
+      const archived = carryOut(before, archiveFlag('checkout'));
+      expect(flagOf(archived)?.status).toBe('archived');
+      const again = carryOut(archived.state, archiveFlag('checkout'));
+      expect(flagOf(carryOut(again.state, restoreFlag('checkout')))).toEqual(
+        before.flags.get('checkout')?.state,
+      );
+    },
+  );
 
   it('leaves a flag that is not archived as it is when it is restored', () => {
     const draft = shopWith({}, { status: 'draft' });

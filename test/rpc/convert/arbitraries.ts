@@ -186,7 +186,10 @@ const variation: fc.Arbitrary<Variation> = required<Variation, 'name' | 'descrip
   ['name', 'description'],
 );
 
-export const flag: fc.Arbitrary<Flag> = required<Flag, 'jsonSchema' | 'removalAt'>(
+export const flag: fc.Arbitrary<Flag> = required<
+  Omit<Flag, 'statusBeforeArchive'>,
+  'jsonSchema' | 'removalAt'
+>(
   {
     key,
     name: text,

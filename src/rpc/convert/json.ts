@@ -79,6 +79,15 @@ export function readJsonObject(object: JsonObject, path: string, mistakes: Mista
   return object;
 }
 
+/** Whether JSON can say it, nested so deep in what is read: whether `readJsonObject` notes no mistake. */
+export function isSayable(json: Json, depth: number): boolean {
+  if (typeof json === 'number') return Number.isFinite(json);
+  if (depth > NESTING) return false;
+  if (typeof json !== 'object' || json === null) return true;
+  for (const item of Object.values<Json>(json)) if (!isSayable(item, depth + 1)) return false;
+  return true;
+}
+
 function noteUnsayable(json: Json, path: string, mistakes: Mistakes, depth: number): void {
   if (depth > NESTING) mistakes.push(tooDeep(path));
   else if (typeof json === 'number') readFinite(json, path, mistakes);

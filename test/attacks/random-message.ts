@@ -76,6 +76,52 @@ const TEXTS = [
     'x'.repeat(5_000),
   ],
 ];
+/** What makes sense in a field of this name, for calls that are to get further than the door. */
+const FITTING = new Map([
+  ['parent', ['projects/fuzz', 'projects/fuzz/flags/flag-1', 'projects/fuzz/environments/production']],
+  ['environment', ['projects/fuzz/environments/production']],
+  ['flag_key', ['flag-1', 'flag-2']],
+  ['flag_keys', ['flag-1', 'flag-2']],
+  ['flag', ['flag-1', 'flag-2']],
+  ['variation', ['on', 'off']],
+  ['variations', ['on', 'off']],
+  ['default_variation', ['on', 'off']],
+  ['rule_id', ['rollout', 'rule-1']],
+  ['id', ['rollout', 'rule-1']],
+  ['segments', ['segment-1']],
+  ['etag', ['']],
+  ['page_token', ['']],
+  ['resume_token', ['']],
+  ['idempotency_key', ['', 'once', 'twice']],
+  ['flag_id', ['flag-1', 'flag-2', 'flag-3']],
+  ['segment_id', ['segment-1', 'segment-2']],
+  ['release_id', ['release-1', 'release-2']],
+  ['environment_id', ['production', 'other']],
+  ['project_id', ['fuzz', 'fuzz-2']],
+  ['attribute', ['a', 'plan', 'targeting_key']],
+  ['targeting_key', ['', 'user-1']],
+  ['targeting_keys', ['user-1', 'user-2']],
+  ['reason', ['', 'because']],
+  ['salt', ['', 'salt']],
+  ['bucket_by', ['', 'a']],
+]);
+
+/** What a message of this type is likely to be named after. */
+const NAMES: readonly [RegExp, string][] = [
+  [
+    /Settings|Enable|Disable|Halt|Resume|Rule|Rollout|Target|Prerequisite|Scheduled/,
+    'projects/fuzz/environments/production/flags/flag-1',
+  ],
+  [/Flag|Variation/, 'projects/fuzz/flags/flag-1'],
+  [/Segment/, 'projects/fuzz/segments/segment-1'],
+  [/Release/, 'projects/fuzz/releases/release-1'],
+  [/Environment/, 'projects/fuzz/environments/other'],
+  [/Revision|History/, 'projects/fuzz/revisions/1'],
+  [/EvaluateAt/, 'projects/fuzz/environments/production'],
+  // Not the one that all the others are in: it might be put away.
+  [/Project/, 'projects/fuzz-2'],
+];
+
 const NUMBERS = [0, 1, -1, 2, 50, 50_000, 100_000, 100_001, 2 ** 31 - 1, -(2 ** 31)];
 const DOUBLES = [
   0,
@@ -91,13 +137,14 @@ const DOUBLES = [
 const BIG = [0n, 1n, -1n, 2n ** 53n, 2n ** 63n - 1n, -(2n ** 63n)];
 const DEEPEST = 6;
 
-/** A message of this type with about half of its fields set, to values that are likely to mean something. */
+/** A message of this type with most of its own fields and half of those below set, to values that are likely to mean something. */
 export function randomMessage(random: Random, desc: DescMessage, depth = 0): Message {
   const json = wellKnownJson(random, desc, depth);
   if (json !== undefined) return fromJson(desc, json);
   const chosen = new Map<string, unknown>();
   for (const member of desc.members) {
-    if (random.oneIn(2) || depth > DEEPEST) continue;
+    const isNeeded = depth === 0 && random.whole(10) > 0;
+    if (depth > DEEPEST || (!isNeeded && random.oneIn(2))) continue;
     if (member.kind === 'oneof') {
       const field = random.pick(member.fields);
       chosen.set(member.localName, { case: field.localName, value: randomValue(random, field, depth) });
@@ -109,7 +156,7 @@ export function randomMessage(random: Random, desc: DescMessage, depth = 0): Mes
 function randomValue(random: Random, field: DescField, depth: number): unknown {
   switch (field.fieldKind) {
     case 'scalar':
-      return randomScalar(random, field.scalar);
+      return scalarFor(random, field, field.scalar);
     case 'enum':
       return random.oneIn(5) ? random.whole(200) : random.pick(field.enum.values).number;
     case 'message':
@@ -119,13 +166,24 @@ function randomValue(random: Random, field: DescField, depth: number): unknown {
         if (field.listKind === 'message') return randomMessage(random, field.message, depth + 1);
         return field.listKind === 'enum'
           ? random.pick(field.enum.values).number
-          : randomScalar(random, field.scalar);
+          : scalarFor(random, field, field.scalar);
       });
     case 'map':
       return Object.fromEntries(
         Array.from({ length: random.whole(4) }, () => [random.pick(TEXTS), random.pick(TEXTS)]),
       );
   }
+}
+
+function scalarFor(random: Random, field: DescField, type: ScalarType): unknown {
+  if (field.name === 'min_revision' && !random.oneIn(8)) return random.pick([0n, 1n]);
+  return type === ScalarType.STRING ? randomText(random, field) : randomScalar(random, type);
+}
+
+function randomText(random: Random, { name, parent }: DescField): string {
+  if (random.oneIn(8)) return random.pick(TEXTS);
+  const named = name === 'name' ? NAMES.find(([pattern]) => pattern.test(parent.name))?.[1] : undefined;
+  return named ?? random.pick(FITTING.get(name) ?? TEXTS);
 }
 
 function randomScalar(random: Random, type: ScalarType): unknown {

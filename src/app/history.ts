@@ -30,7 +30,7 @@ const SCANNED_PER_CALL = 2_000;
 
 /**
  * Answers questions about a project's past from its log. A deleted project has a past too. Everything rejects with
- * `not_found` for a project that never was.
+ * `not_found` for a project that never was, and a look at a past state with `cancelled` once its signal is aborted.
  */
 export class History {
   readonly #log: ChangeLog;
@@ -56,26 +56,27 @@ export class History {
   }
 
   /** Rejects with `out_of_range` for a revision beyond the head. */
-  async stateAt(project: string, revision: number): Promise<ProjectState> {
+  async stateAt(project: string, revision: number, signal?: AbortSignal): Promise<ProjectState> {
     await this.head(project);
-    return this.#past.at(project, revision);
+    return this.#past.at(project, revision, signal);
   }
 
   /** As it was at a moment. Rejects with `out_of_range` for one before the project's first change. */
-  async stateAtTime(project: string, time: Instant): Promise<ProjectState> {
+  async stateAtTime(project: string, time: Instant, signal?: AbortSignal): Promise<ProjectState> {
     await this.head(project);
     const revision = await this.#log.revisionAt(project, time);
     if (revision === 0)
       throw new FlagError('out_of_range', `project ${project} did not exist at ${time}`, {
         reason: 'BEFORE_FIRST_REVISION',
       });
-    return this.#past.at(project, revision);
+    return this.#past.at(project, revision, signal);
   }
 
   /** One change and what it did. Rejects with `not_found`. */
   async change(
     project: string,
     revision: number,
+    signal?: AbortSignal,
   ): Promise<{ change: Change; differences: ObjectDifference[] }> {
     await this.head(project);
     const [change] = await this.#log.read(project, revision - 1, 1);
@@ -84,7 +85,7 @@ export class History {
         reason: 'REVISION_NOT_FOUND',
         resource: `projects/${project}/revisions/${revision}`,
       });
-    const before = await this.#past.at(project, revision - 1);
+    const before = await this.#past.at(project, revision - 1, signal);
     return { change, differences: differencesBy(before, change.operations) };
   }
 
@@ -111,9 +112,14 @@ export class History {
   }
 
   /** What has to be done to one state to get the other. Rejects with `out_of_range` beyond the head. */
-  async differences(project: string, from: number, to: number): Promise<ObjectDifference[]> {
-    const before = await this.stateAt(project, from);
-    return differencesBetween(before, await this.stateAt(project, to));
+  async differences(
+    project: string,
+    from: number,
+    to: number,
+    signal?: AbortSignal,
+  ): Promise<ObjectDifference[]> {
+    const before = await this.stateAt(project, from, signal);
+    return differencesBetween(before, await this.stateAt(project, to, signal));
   }
 
   /** `known`: what this replica holds of the project, which the log must agree with. */

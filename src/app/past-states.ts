@@ -6,33 +6,57 @@ import { emptyState, objectsOf, type ProjectState, stateOf } from './project-sta
 
 const KEPT = 8;
 const PAGE = 100;
+const MAX_WAITING = 16;
+const RETRY_AFTER_MS = 1_000;
 
 /** What projects were like at earlier revisions, made from the log again. A few states are kept to start from. */
 export class PastStates {
   readonly #log: ChangeLog;
   /** The most recently used last. */
   readonly #kept = new Map<string, ProjectState>();
-  #running: Promise<unknown> = Promise.resolve();
+  /** Who waits for a state of each project, and for whom the last of them waits. */
+  readonly #queues = new Map<string, { waiting: number; last: Promise<unknown> }>();
 
   constructor(log: ChangeLog) {
     this.#log = log;
   }
 
-  /** Rejects with `out_of_range` beyond the head. One replay runs at a time, and lets the event loop go on. */
-  at(project: string, revision: number): Promise<ProjectState> {
-    const result = this.#running.then(() => this.#replay(project, revision));
-    this.#running = result.catch(() => undefined);
-    return result;
+  /**
+   * Rejects with `out_of_range` beyond the head, with `exhausted` when too many wait for states of this project, with
+   * `cancelled` once the signal is aborted. A project has one replay at a time, which lets the event loop go on.
+   */
+  async at(project: string, revision: number, signal?: AbortSignal): Promise<ProjectState> {
+    const queue = this.#queues.get(project) ?? { waiting: 0, last: Promise.resolve() };
+    if (queue.waiting >= MAX_WAITING)
+      throw new FlagError('exhausted', `too many look at the past of project ${project} already`, {
+        reason: 'TOO_MANY_LOOK_BACK',
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+    this.#queues.set(project, queue);
+    queue.waiting++;
+    const result = queue.last.then(() => this.#replay(project, revision, signal));
+    queue.last = result.catch(() => undefined);
+    try {
+      return await result;
+    } finally {
+      queue.waiting--;
+      if (queue.waiting === 0) this.#queues.delete(project);
+    }
   }
 
-  async #replay(project: string, revision: number): Promise<ProjectState> {
+  async #replay(project: string, revision: number, signal: AbortSignal | undefined): Promise<ProjectState> {
+    expectWanted(signal);
     const base = this.#nearest(project, revision);
-    const state = base.revision === revision ? base : await this.#advance(base, revision);
+    const state = base.revision === revision ? base : await this.#advance(base, revision, signal);
     this.#keep(state);
     return state;
   }
 
-  async #advance(base: ProjectState, revision: number): Promise<ProjectState> {
+  async #advance(
+    base: ProjectState,
+    revision: number,
+    signal: AbortSignal | undefined,
+  ): Promise<ProjectState> {
     const objects = new Map<string, { readonly object: ObjectState; readonly version: number }>();
     for (const { state: object, version } of objectsOf(base))
       objects.set(idString(idOf(object)), { object, version });
@@ -51,6 +75,7 @@ export class PastStates {
         at = change;
       }
       await nextTurn();
+      expectWanted(signal);
     }
     const { hash, time } = at;
     return stateOf(base.key, { revision, hash, time }, objects.values());
@@ -73,6 +98,10 @@ export class PastStates {
       this.#kept.delete(oldest);
     }
   }
+}
+
+function expectWanted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new FlagError('cancelled', 'nobody waits for the answer any more');
 }
 
 function beyondHead(revision: number, head: number): FlagError {

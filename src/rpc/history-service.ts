@@ -52,9 +52,9 @@ function logMethods({
       };
     },
 
-    async getRevision(request) {
+    async getRevision(request, { signal }) {
       const { project, revision } = parseRevision(request.name, 'name');
-      const { change, differences } = await history.change(project, revision);
+      const { change, differences } = await history.change(project, revision, signal);
       return { revision: revisionDetailMessage(change, differences) };
     },
 
@@ -76,11 +76,11 @@ function stateMethods({
   contextLimits,
 }: HistoryServiceDeps): Pick<Service, 'diffRevisions' | 'evaluateAt'> {
   return {
-    async diffRevisions(request) {
+    async diffRevisions(request, { signal }) {
       const project = parseLog(request.parent, 'parent');
       const from = revisionFrom(request.fromRevision, 'from_revision');
       const to = revisionFrom(request.toRevision, 'to_revision') || (await history.head(project));
-      const differences = await history.differences(project, from, to);
+      const differences = await history.differences(project, from, to, signal);
       return {
         changes: differences.map((difference) => objectChangeMessage(project, difference)),
         fromRevision: BigInt(from),
@@ -88,11 +88,11 @@ function stateMethods({
       };
     },
 
-    async evaluateAt(request) {
+    async evaluateAt(request, { signal }) {
       const { project, environment } = parseEnvironment(request.parent, 'parent');
       const flag = checkedKey(request.flagKey, 'flag_key');
       const context = contextFrom(request.context, contextLimits);
-      const { state, time } = await momentOf(history, project, request.at);
+      const { state, time } = await momentOf(history, project, request.at, signal);
       const nowMs = Date.parse(time);
       const asked = { environment, flag, context, nowMs, explain: request.explain };
       const { outcome, steps } = evaluateIn(state, asked);
@@ -116,12 +116,14 @@ function revertMethod({ writer, history }: HistoryServiceDeps): Service['revertT
       wire.RevertToRevisionRequestSchema,
       request,
     );
-    const plan = revertTo(await history.stateAt(project, revision), expectedHead);
-    const committed = await writer.commit(intent, plan);
-    const before = await history.stateAt(
-      project,
-      committed.unchanged ? committed.revision : committed.revision - 1,
-    );
+    const revert = revertTo(await history.stateAt(project, revision, context.signal), expectedHead);
+    let plannedOn: ProjectState | undefined;
+    const committed = await writer.commit(intent, (state, now) => {
+      plannedOn = state;
+      return revert(state, now);
+    });
+    // What was done is answered whoever else looks at the past; only a repeated call has to look there.
+    const before = plannedOn ?? (await history.stateAt(project, committed.revision - 1));
     const differences = differencesBy(before, committed.operations);
     return {
       changes: differences.map((difference) => objectChangeMessage(project, difference)),
@@ -135,16 +137,17 @@ async function momentOf(
   history: History,
   project: string,
   at: wire.EvaluateAtRequest['at'],
+  signal: AbortSignal,
 ): Promise<{ state: ProjectState; time: Instant }> {
   switch (at.case) {
     case 'revision': {
-      const state = await history.stateAt(project, revisionFrom(at.value, 'revision'));
+      const state = await history.stateAt(project, revisionFrom(at.value, 'revision'), signal);
       if (state.revision === 0) throw invalid([{ path: 'revision', message: 'must be at least 1' }]);
       return { state, time: state.time };
     }
     case 'time': {
       const time = instantOf(at.value, 'time');
-      return { state: await history.stateAtTime(project, time), time };
+      return { state: await history.stateAtTime(project, time, signal), time };
     }
     case undefined:
       throw invalid([{ path: 'at', message: 'must be a revision or a time' }]);

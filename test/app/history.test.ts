@@ -67,6 +67,32 @@ test('a replay that fails does not stand in the way of the next', async () => {
   expect((await fine).revision).toBe(1);
 });
 
+test('only so many wait for past states of a project, and another project does not wait with them', async () => {
+  await instance.commit('other', createProject({ ...project, key: 'other' }));
+  const history = new History(instance.log);
+  const ending = new AbortController();
+  const asked = Array.from({ length: 20 }, () => history.stateAt('shop', 1, ending.signal));
+  ending.abort();
+  const outcomes = await Promise.allSettled(asked);
+  const kinds = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.kind : 'done'));
+  expect(kinds.filter((kind) => kind === 'exhausted')).toHaveLength(4);
+  expect(kinds.filter((kind) => kind === 'cancelled')).toHaveLength(16);
+  for (let count = 0; count < 16; count++)
+    await instance.commit('shop', updateProject({ name: String(count) }));
+  let done = 0;
+  const full = Promise.allSettled(
+    Array.from({ length: 17 }, async (_, index) => {
+      await history.stateAt('shop', 17 - index);
+      done++;
+    }),
+  );
+  expect((await history.stateAt('other', 1)).key).toBe('other');
+  expect(done).toBeLessThan(16);
+  const refused = (await full).filter(({ status }) => status === 'rejected');
+  expect(refused).toMatchObject([{ reason: { kind: 'exhausted', details: { retryAfterMs: 1_000 } } }]);
+  expect((await history.stateAt('shop', 1)).revision).toBe(1);
+});
+
 test('a search that finds nothing for long ends with a place to go on from', async () => {
   for (let count = 0; count < 120; count++)
     await instance.commit('shop', updateProject({ name: String(count) }));

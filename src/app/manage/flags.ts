@@ -7,6 +7,7 @@ import type { ProjectState, Stored } from '../project-state.ts';
 import type { Plan } from '../writer.ts';
 import { existingEnvironment, existingFlag, existingProject, expectAbsent, expectLive } from './existing.ts';
 import { expectVersion } from './expect-version.ts';
+import { haltedValueWarning } from './halted-value.ts';
 
 /** What the people who make a flag say about it. */
 export type FlagContent = Omit<Flag, 'key' | 'createdAt' | 'updatedAt' | 'statusBeforeArchive'>;
@@ -143,7 +144,13 @@ function changeFlag(
   return (state, now) => {
     const stored = existingFlag(state, key);
     expectVersion(stored, expectedVersion);
-    return { operations: [putFlag({ ...change(stored.state, stored, state), updatedAt: now })] };
+    const next = change(stored.state, stored, state);
+    const warnings = [...state.settings].flatMap(([environment, table]) => {
+      const settings = table.get(key)?.state ?? initialSettings(key);
+      const before = { flag: stored.state, settings };
+      return haltedValueWarning(environment, before, { flag: next, settings }) ?? [];
+    });
+    return { operations: [putFlag({ ...next, updatedAt: now })], warnings };
   };
 }
 

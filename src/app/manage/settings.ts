@@ -7,6 +7,7 @@ import { clashes } from './clashes.ts';
 import { existingEnvironment, existingFlag, expectLive } from './existing.ts';
 import { expectVersion } from './expect-version.ts';
 import { expectUsable } from './flags.ts';
+import { haltedValueWarning } from './halted-value.ts';
 import { withIds } from './rule-ids.ts';
 
 /** Which settings are meant, and the version that the caller last saw, if they said so. */
@@ -63,7 +64,12 @@ export function changeSettings(
     const warnings: string[] = [];
     const warn = (warning: string) => void warnings.push(warning);
     const next = change(stored.state, { flag, now, stored, warn });
-    warnings.push(...clashes(stored.state, next));
+    const halted = haltedValueWarning(
+      at.environment,
+      { flag, settings: stored.state },
+      { flag, settings: next },
+    );
+    warnings.push(...(halted === undefined ? [] : [halted]), ...clashes(stored.state, next));
     if (canonicalJson(next) === canonicalJson(stored.state)) return { operations: [], warnings };
     const settings: FlagSettings = { ...next, updatedAt: now };
     const object = { kind: 'settings', environment: at.environment, state: settings } as const;

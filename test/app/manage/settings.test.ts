@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { updateFlag } from '../../../src/app/manage/flags.ts';
 import { removePrerequisite, setPrerequisite } from '../../../src/app/manage/prerequisites.ts';
 import {
   disableFlag,
@@ -8,11 +9,35 @@ import {
   updateSettings,
 } from '../../../src/app/manage/settings.ts';
 import { removeTarget, setTarget } from '../../../src/app/manage/targets.ts';
+import { updateVariation } from '../../../src/app/manage/variations.ts';
 import { initialSettings } from '../../../src/core/model.ts';
 import { carryOut, checkout, LATER, NOW, refusal, settingsIn, shop, shopWith } from './shop.ts';
 
 const at = { environment: 'production', flag: 'checkout' };
 const halt = { by: 'key:ann', reason: 'errors', at: NOW };
+
+describe('an edit of a flag that is halted', () => {
+  const warning = (key: string) => [
+    `flag checkout is halted in production, and now serves ${key} as its default there`,
+  ];
+  const toOn = updateSettings(at, ({ state }) => ({ ...state, defaultVariation: 'on' }));
+
+  it('warns when it changes what is served at once', () => {
+    expect(carryOut(shopWith({ halt }), toOn).warnings).toEqual(warning('on'));
+    const flagToOn = updateFlag('checkout', ({ state }) => ({ ...state, defaultVariation: 'on' }));
+    expect(carryOut(shopWith({ halt }), flagToOn).warnings).toEqual(warning('on'));
+    const text = { type: 'string', variations: [{ key: 'off', value: 'a' }] } as const;
+    const other = updateVariation('checkout', { key: 'off', value: 'b' });
+    expect(carryOut(shopWith({ halt }, text), other).warnings).toEqual(warning('off'));
+  });
+
+  it('does not when it changes nothing that is served', () => {
+    expect(carryOut(shopWith(), toOn).warnings).toEqual([]);
+    expect(carryOut(shopWith({ halt, defaultVariation: 'on' }), toOn).warnings).toEqual([]);
+    const flagToOn = updateFlag('checkout', ({ state }) => ({ ...state, defaultVariation: 'on' }));
+    expect(carryOut(shopWith({ halt, defaultVariation: 'off' }), flagToOn).warnings).toEqual([]);
+  });
+});
 
 describe('changing the settings of a flag', () => {
   it('starts from the initial ones where nothing was ever set', () => {

@@ -81,8 +81,8 @@ export function readJsonObject(object: JsonObject, path: string, mistakes: Mista
 
 /** Whether JSON can say it, nested so deep in what is read: whether `readJsonObject` notes no mistake. */
 export function isSayable(json: Json, depth: number): boolean {
-  if (typeof json === 'number') return Number.isFinite(json);
   if (depth > NESTING) return false;
+  if (typeof json === 'number') return Number.isFinite(json);
   if (typeof json !== 'object' || json === null) return true;
   for (const item of Object.values<Json>(json)) if (!isSayable(item, depth + 1)) return false;
   return true;

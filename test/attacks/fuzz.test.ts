@@ -19,7 +19,7 @@ import { bearer, codeOf, openTarget, unforeseenIn } from './target.ts';
 // VEXIL_FUZZ_MESSAGES=100000 goes on for longer, VEXIL_FUZZ_SEED=7 goes elsewhere. A failure names the seed, and
 // prints the message that did it.
 const SEED = Number(process.env.VEXIL_FUZZ_SEED ?? 1);
-const MESSAGES = Number(process.env.VEXIL_FUZZ_MESSAGES ?? 1_500);
+const MESSAGES = Number(process.env.VEXIL_FUZZ_MESSAGES ?? 2_500);
 const TIMEOUT_MS = 60_000 + MESSAGES * 50;
 const SESSIONS = 4;
 const AT_ONCE = 8;

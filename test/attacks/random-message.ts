@@ -9,73 +9,28 @@ import {
 } from '@bufbuild/protobuf';
 import type { Random } from './random.ts';
 
-/** What the strings of messages are made of: names of things that are there, and of things that must not matter. */
+/** What no code may take for anything but text. */
+const HOSTILE = [
+  ...['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', '../..', '$where', '{"$gt":""}'],
+  ...['^(a+)+$', '(?=x)', 'a\0b', 'a\r\nb', '\u202e', '\u{1f600}', 'x'.repeat(5_000)],
+];
+
+/** What else the strings of messages are made of: names of things that are there or could be. */
 const TEXTS = [
+  ...['', 'a', 'fuzz', 'checkout', 'flag-1', 'flag-2', 'on', 'off', 'production', 'staging', 'rollout', '*'],
+  ...['projects/fuzz', 'projects/fuzz/environments/production', 'projects/fuzz/flags/flag-1', '_system', 'é'],
+  ...['projects/fuzz/environments/production/flags/flag-1', 'projects/fuzz/segments/segment-1', 'segment-1'],
+  ...['projects/fuzz/releases/release-1', 'release-1', 'projects/fuzz/keys/x', 'projects/fuzz/revisions/999'],
   ...[
-    '',
-    'a',
-    'fuzz',
-    'checkout',
-    'flag-1',
-    'flag-2',
-    'on',
-    'off',
-    'production',
-    'staging',
-    'rollout',
-    'user-1',
-    '*',
-    'name',
-  ],
-  ...[
-    'projects/fuzz',
-    'projects/fuzz/environments/production',
-    'projects/fuzz/flags/flag-1',
-    'projects/fuzz/flags/flag-2',
-  ],
-  ...[
-    'projects/fuzz/environments/production/flags/flag-1',
-    'projects/fuzz/environments/production/flags/flag-2',
-  ],
-  ...[
-    'projects/fuzz/segments/segment-1',
-    'segment-1',
-    'projects/fuzz/releases/release-1',
-    'release-1',
-    'projects/fuzz/keys/x',
-  ],
-  ...[
-    'projects/fuzz/revisions/1',
-    'projects/fuzz/revisions/999',
     'projects/_system',
-    '_system',
     'projects/fuzz/environments/x',
-  ],
-  ...[
-    '__proto__',
-    'constructor',
-    'prototype',
-    'toString',
-    'hasOwnProperty',
-    '../..',
-    '$where',
-    '{"$gt":""}',
-    '^(a+)+$',
-    '(?=x)',
-  ],
-  ...[
-    'a\0b',
-    'a\r\nb',
-    '\u202e',
-    '\u{1f600}',
-    'é',
     '1.2.3',
     '10.0.0.0/8',
     '2030-01-01T00:00:00Z',
     '"1"',
-    'x'.repeat(5_000),
   ],
 ];
+
 /** What makes sense in a field of this name, for calls that are to get further than the door. */
 const FITTING = new Map([
   ['parent', ['projects/fuzz', 'projects/fuzz/flags/flag-1', 'projects/fuzz/environments/production']],
@@ -170,7 +125,7 @@ function randomValue(random: Random, field: DescField, depth: number): unknown {
       });
     case 'map':
       return Object.fromEntries(
-        Array.from({ length: random.whole(4) }, () => [random.pick(TEXTS), random.pick(TEXTS)]),
+        Array.from({ length: random.whole(4) }, () => [random.pick(HOSTILE), random.pick(TEXTS)]),
       );
   }
 }
@@ -181,7 +136,7 @@ function scalarFor(random: Random, field: DescField, type: ScalarType): unknown 
 }
 
 function randomText(random: Random, { name, parent }: DescField): string {
-  if (random.oneIn(8)) return random.pick(TEXTS);
+  if (random.oneIn(8)) return random.pick(random.oneIn(2) ? HOSTILE : TEXTS);
   const named = name === 'name' ? NAMES.find(([pattern]) => pattern.test(parent.name))?.[1] : undefined;
   return named ?? random.pick(FITTING.get(name) ?? TEXTS);
 }
@@ -216,7 +171,7 @@ function wellKnownJson(random: Random, desc: DescMessage, depth: number): JsonVa
   switch (desc.typeName) {
     case 'google.protobuf.Struct':
       return Object.fromEntries(
-        Array.from({ length: random.whole(4) }, () => [random.pick(TEXTS), randomJson(random, depth + 1)]),
+        Array.from({ length: random.whole(4) }, () => [random.pick(HOSTILE), randomJson(random, depth + 1)]),
       );
     case 'google.protobuf.Value':
       return randomJson(random, depth + 1);
@@ -248,7 +203,7 @@ function randomJson(random: Random, depth: number): JsonValue {
       return Array.from({ length: random.whole(4) }, () => randomJson(random, depth + 1));
     default:
       return Object.fromEntries(
-        Array.from({ length: random.whole(4) }, () => [random.pick(TEXTS), randomJson(random, depth + 1)]),
+        Array.from({ length: random.whole(4) }, () => [random.pick(HOSTILE), randomJson(random, depth + 1)]),
       );
   }
 }

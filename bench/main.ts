@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { evaluator } from './evaluator/comparison.ts';
 import { curves } from './evaluator/curves.ts';
-import { evaluator } from './evaluator/peers.ts';
 import { ensurePackages } from './lib/install.ts';
 import { describeMachine, machine } from './lib/machine.ts';
 import type { Check, Part, PartOptions } from './lib/part.ts';

@@ -9,7 +9,7 @@ export interface Contender {
   answers(user: number): Promise<boolean[]>;
 }
 
-/** What each file in `contenders/` exports. Undefined: the library has nothing like it. */
+/** What the file of each library exports. Undefined: the library has nothing like it. */
 export type SetUp = (scenario: Scenario) => Promise<Contender | undefined>;
 
 /** One of a list; the index is always within it. */

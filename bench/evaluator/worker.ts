@@ -7,7 +7,8 @@ import { scenarioOf } from './scenario.ts';
 // A process of its own: sets one library up for one scenario and measures it, or says what it answers.
 const job = ownTask<Job>();
 const scenario = scenarioOf(job.scenario);
-const { setUp }: { setUp: SetUp } = await import(`./contenders/${job.contender}.ts`);
+const file = job.contender === 'vexil' ? './vexil.ts' : `./peers/${job.contender}.ts`;
+const { setUp }: { setUp: SetUp } = await import(file);
 const contender = await setUp(scenario);
 answer(contender === undefined ? {} : await resultOf(contender));
 

@@ -8,7 +8,8 @@ import { fork } from 'node:child_process';
 export function isolate<Answer>(file: URL, task: unknown): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const env = { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' };
-  const child = fork(file, [JSON.stringify(task)], { env });
+  const execArgv = ['--disable-warning=ExperimentalWarning'];
+  const child = fork(file, [JSON.stringify(task)], { env, execArgv });
   let text: string | undefined;
   child.once('message', (message) => {
     text = String(message);

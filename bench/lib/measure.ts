@@ -9,6 +9,7 @@ export interface Timing {
   /** How long the work runs before anything counts. */
   readonly warmUpMs: number;
   readonly batches: number;
+  /** Linux brings a thread's clock up to date every few milliseconds, so a short batch is measured badly. */
   readonly batchMs: number;
 }
 

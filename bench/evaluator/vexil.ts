@@ -1,12 +1,12 @@
-import { type CompiledFlag, compileFlag } from '../../../src/core/compile-flag.ts';
-import { type CompiledSegment, compileSegment } from '../../../src/core/compile-segment.ts';
-import type { Context } from '../../../src/core/context.ts';
-import { Evaluation, evaluateAll } from '../../../src/core/evaluation.ts';
-import { type Condition, type Flag, initialSettings, type Rule } from '../../../src/core/model.ts';
-import type { Outcome } from '../../../src/core/outcome.ts';
-import { buildSnapshot, type Snapshot } from '../../../src/core/snapshot.ts';
-import { at, type Contender } from '../contender.ts';
-import { askedFlags, type BenchFlag, type BenchRule, type Scenario } from '../scenario.ts';
+import { type CompiledFlag, compileFlag } from '../../src/core/compile-flag.ts';
+import { type CompiledSegment, compileSegment } from '../../src/core/compile-segment.ts';
+import type { Context } from '../../src/core/context.ts';
+import { Evaluation, evaluateAll } from '../../src/core/evaluation.ts';
+import { type Condition, type Flag, initialSettings, type Rule } from '../../src/core/model.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import { buildSnapshot, type Snapshot } from '../../src/core/snapshot.ts';
+import { at, type Contender } from './contender.ts';
+import { askedFlags, type BenchFlag, type BenchRule, type Scenario } from './scenario.ts';
 
 export async function setUp(scenario: Scenario): Promise<Contender> {
   const snapshot = snapshotOf(scenario);
@@ -22,7 +22,7 @@ export async function setUp(scenario: Scenario): Promise<Contender> {
   };
 }
 
-/** A clock is read for every call, as a server does. */
+/** A clock is read for every call, because an application has to; that is a good part of the whole. */
 function evaluateOne(snapshot: Snapshot, context: Context, flag: string): number {
   return isOn(new Evaluation(snapshot, context, Date.now()).flag(flag)) ? 1 : 0;
 }

@@ -31,8 +31,8 @@ const CASES: readonly Case[] = [
   { scenario: 'prerequisite', title: 'one prerequisite', unit: 'ns' },
 ];
 
-const FULL: Plan = { rounds: 9, timing: { warmUpMs: 600, batches: 5, batchMs: 100 } };
-const QUICK: Plan = { rounds: 3, timing: { warmUpMs: 200, batches: 3, batchMs: 40 } };
+const FULL: Plan = { rounds: 9, timing: { warmUpMs: 600, batches: 3, batchMs: 250 } };
+const QUICK: Plan = { rounds: 3, timing: { warmUpMs: 200, batches: 1, batchMs: 150 } };
 
 /** Nanoseconds by library. */
 type Figures = Readonly<Record<string, Summary>>;

@@ -26,19 +26,22 @@ export function decide(
 ): Outcome {
   const outcome = new Evaluation(snapshot, context, nowMs).flag(key);
   if (!clientVisibleOnly) return outcome;
-  return outcome.clientVisible ? withoutDetail(outcome) : notFound(key);
+  return outcome.clientVisible ? forClients(outcome) : notFound(key);
 }
 
-/** As a web page may know it: details name other flags, and say why a flag was halted in words for colleagues. */
-export function withoutDetail(outcome: Outcome): Outcome {
-  if (outcome.detail === '') return outcome;
-  const known = detailless.get(outcome) ?? { ...outcome, detail: '' };
-  detailless.set(outcome, known);
+/**
+ * As a web page may know it: the details name other flags and say why a flag was halted in words for colleagues, and
+ * the name of a rule may say whom it is for.
+ */
+export function forClients(outcome: Outcome): Outcome {
+  if (outcome.detail === '' && outcome.ruleId === '') return outcome;
+  const known = publicForms.get(outcome) ?? { ...outcome, detail: '', ruleId: '' };
+  publicForms.set(outcome, known);
   return known;
 }
 
-/** An outcome is one object as long as its flag stays the same, and so is its form without the detail. */
-const detailless = new WeakMap<Outcome, Outcome>();
+/** An outcome is one object as long as its flag stays the same, and so is its public form. */
+const publicForms = new WeakMap<Outcome, Outcome>();
 
 /** The answer of a flag that does not exist. */
 export function notFound(flag: string): Outcome {
@@ -75,7 +78,7 @@ export function decideAll(
     ? snapshot.sortedFlags()
     : named(snapshot, selection.flagKeys))
     if (!selection.clientVisibleOnly) outcomes.push(evaluation.answer(flag));
-    else if (flag.clientVisible) outcomes.push(withoutDetail(evaluation.answer(flag)));
+    else if (flag.clientVisible) outcomes.push(forClients(evaluation.answer(flag)));
   return { outcomes, changesAt: evaluation.changesAt };
 }
 

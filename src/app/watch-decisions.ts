@@ -2,7 +2,7 @@ import type { Context } from '../core/context.ts';
 import { Evaluation } from '../core/evaluation.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { affectedFlags, type Snapshot } from '../core/snapshot.ts';
-import { decideAll, type Selection, withoutDetail } from './decisions.ts';
+import { decideAll, forClients, type Selection } from './decisions.ts';
 import type { Touched } from './touched.ts';
 import { type Content, NO_CONTENT } from './watch-events.ts';
 import { sizeOfOutcome } from './watch-size.ts';
@@ -71,7 +71,7 @@ export class DecisionsView implements View {
       }
       const before = this.#known.get(key);
       const decided = evaluation.answer(flag);
-      const after = this.#selection.clientVisibleOnly ? withoutDetail(decided) : decided;
+      const after = this.#selection.clientVisibleOnly ? forClients(decided) : decided;
       this.#known.set(key, after);
       if (isStale || before === undefined || !sameAnswer(before, after)) decisions.push(after);
     }

@@ -322,6 +322,18 @@ describe('a decisions watch', () => {
     ]);
   });
 
+  it('tells a web key neither which rule decided nor why a flag is halted', async () => {
+    const instance = await shop();
+    await instance.commit('shop', createFlag(booleanFlag('banner', true)));
+    await instance.commit('shop', createRule({ ...PLACE, flag: 'banner' }, rule('for-investors', undefined)));
+    const watcher = follow(instance, { view, principal: principal('web') });
+    const [, part] = await watcher.start();
+    expect(part).toMatchObject({ content: { decisions: [{ flag: 'banner', variation: 'on', ruleId: '' }] } });
+    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'banner' }, { by: 'anna', reason: 'fire' }));
+    const { content } = await watcher.delta();
+    expect(content.decisions).toMatchObject([{ variation: 'off', reason: 'HALTED', detail: '' }]);
+  });
+
   it('tells when the clock alone changes a decision', async () => {
     const instance = await shop();
     const [startsAt, endsAt] = [60_000, 160_000].map((ms) =>

@@ -17,62 +17,54 @@ const UNLIMITED = {
   refusedKeysPerAddressPerSecond: 0,
 };
 
-test('a key to one project makes no other, whatever name it sends along', async () => {
-  await using service = await openService();
+/** A project `shop`, and the way in with a key to it that may read and write. */
+async function withWriteKey() {
+  const service = await openService();
   await service.projects.createProject({ projectId: 'shop' });
   const { secret } = await service.keys.createKey({
     parent: 'projects/shop',
     key: { kind: KeyKind.ADMIN, scopes: [Scope.READ, Scope.WRITE] },
   });
+  const { access, clock } = service.instance;
   const interceptors = [
     errorInterceptor(() => {}),
-    authInterceptor(service.instance.access, new Admission(UNLIMITED, service.instance.clock), () => {}),
+    authInterceptor(access, new Admission(UNLIMITED, clock), () => {}),
   ];
   const transport = createRouterTransport(
-    (router) => router.service(ProjectService, projectService(service.instance)),
+    (router) => {
+      router.service(ProjectService, projectService(service.instance));
+      router.service(FlagService, flagService(service.instance));
+    },
     { router: { interceptors } },
   );
-  const client = createClient(ProjectService, transport);
   const headers = { authorization: `Bearer ${secret}` };
+  return { service, transport, headers, [Symbol.asyncDispose]: () => service[Symbol.asyncDispose]() };
+}
+
+const refused = { code: Code.PermissionDenied };
+
+test('a key to one project makes no other, whatever name it sends along', async () => {
+  await using made = await withWriteKey();
+  const { headers } = made;
+  const client = createClient(ProjectService, made.transport);
   const request = { projectId: 'mine', project: { name: 'projects/shop' } };
-  expect(await errorOf(client.createProject(request, { headers }))).toMatchObject({
-    code: Code.PermissionDenied,
-  });
+  expect(await errorOf(client.createProject(request, { headers }))).toMatchObject(refused);
   const { project } = await client.getProject({ name: 'projects/shop' }, { headers });
   expect(project?.key).toBe('shop');
 });
 
 test('a key without the scope halt can neither halt nor plan to', async () => {
-  await using service = await openService();
-  await service.projects.createProject({ projectId: 'shop' });
-  await service.flags.createFlag({
-    parent: 'projects/shop',
-    flagId: 'checkout',
-    flag: { type: FlagType.BOOLEAN },
-  });
-  const { secret } = await service.keys.createKey({
-    parent: 'projects/shop',
-    key: { kind: KeyKind.ADMIN, scopes: [Scope.READ, Scope.WRITE] },
-  });
-  const interceptors = [
-    errorInterceptor(() => {}),
-    authInterceptor(service.instance.access, new Admission(UNLIMITED, service.instance.clock), () => {}),
-  ];
-  const transport = createRouterTransport(
-    (router) => router.service(FlagService, flagService(service.instance)),
-    { router: { interceptors } },
-  );
-  const client = createClient(FlagService, transport);
-  const headers = { authorization: `Bearer ${secret}` };
+  await using made = await withWriteKey();
+  const { headers, service } = made;
+  const flag = { type: FlagType.BOOLEAN };
+  await service.flags.createFlag({ parent: 'projects/shop', flagId: 'checkout', flag });
+  const client = createClient(FlagService, made.transport);
   const name = 'projects/shop/environments/production/flags/checkout';
-  const time = timestampFromMs(service.instance.clock.now() + 60_000);
-  const plan = { case: 'haltReason', value: 'later' } as const;
-  const refused = { code: Code.PermissionDenied };
   expect(await errorOf(client.haltFlag({ name }, { headers }))).toMatchObject(refused);
-  const scheduledChange = { time, action: plan };
-  expect(await errorOf(client.createScheduledChange({ name, scheduledChange }, { headers }))).toMatchObject(
-    refused,
-  );
+  const time = timestampFromMs(service.instance.clock.now() + 60_000);
+  const scheduledChange = { time, action: { case: 'haltReason', value: 'later' } as const };
+  const planned = client.createScheduledChange({ name, scheduledChange }, { headers });
+  expect(await errorOf(planned)).toMatchObject(refused);
   const { settings } = await client.enableFlag({ name }, { headers });
   expect(settings?.enabled).toBe(true);
 });

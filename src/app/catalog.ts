@@ -28,6 +28,7 @@ export class Catalog implements AsyncDisposable {
   readonly #projects = new Map<string, LiveProject>();
   readonly #listeners = new Set<(applied: Applied) => void>();
   #subscription: Disposable | undefined;
+  #reconnection: Disposable | undefined;
   #poll: Disposable | undefined;
   #reachedAt = Number.NEGATIVE_INFINITY;
   #verifying: Promise<void> = Promise.resolve();
@@ -39,8 +40,12 @@ export class Catalog implements AsyncDisposable {
 
   /** Loads everything and begins to follow the log. Rejects with `unavailable` if the log cannot be reached. */
   async start(): Promise<void> {
-    this.#subscription = this.#parts.bus.subscribe((notice) => this.#hear(notice));
-    await this.#verify();
+    const { bus } = this.#parts;
+    this.#subscription = bus.subscribe((notice) => this.#hear(notice));
+    const first = this.#verify();
+    this.#verifying = first.catch(() => undefined);
+    this.#reconnection = bus.onConnected(() => this.#look());
+    await first;
     this.#schedulePoll();
   }
 
@@ -149,6 +154,7 @@ export class Catalog implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     this.#subscription?.[Symbol.dispose]();
+    this.#reconnection?.[Symbol.dispose]();
     this.#poll?.[Symbol.dispose]();
     await this.#verifying;
   }
@@ -188,13 +194,20 @@ export class Catalog implements AsyncDisposable {
   }
 
   #schedulePoll(): void {
+    this.#poll?.[Symbol.dispose]();
     if (this.#disposed) return;
     const delayMs = this.#parts.bus.connected() ? POLL_MS : POLL_DISCONNECTED_MS;
-    this.#poll = this.#parts.clock.after(delayMs, () => {
-      this.#verifying = this.#verify()
-        .catch((error: unknown) => this.#parts.report('cannot reach the log', { error }))
-        .finally(() => this.#schedulePoll());
-    });
+    this.#poll = this.#parts.clock.after(delayMs, () => this.#look());
+  }
+
+  /** Compares with the log now, or once more when the comparison that runs has come to its end. */
+  #look(): void {
+    if (this.#disposed) return;
+    this.#poll?.[Symbol.dispose]();
+    this.#verifying = this.#verifying
+      .then(() => this.#verify())
+      .catch((error: unknown) => this.#parts.report('cannot reach the log', { error }))
+      .finally(() => this.#schedulePoll());
   }
 }
 

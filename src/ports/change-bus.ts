@@ -14,8 +14,9 @@ export interface ChangeNotice {
  */
 export interface ChangeBus extends AsyncDisposable {
   /**
-   * Must hand the notice to every current subscriber while the bus is connected. Must not throw, wait for
-   * subscribers, or let one that throws keep it from the others.
+   * Must hand the notice to this replica's own subscribers, connected or not, and to those of every other replica
+   * while both are connected. Must not throw, wait for subscribers, or let one that throws keep it from the others.
+   * May leave out the `change`. Must not keep what cannot be sent at the moment.
    */
   publish(notice: ChangeNotice): void;
 
@@ -23,8 +24,14 @@ export interface ChangeBus extends AsyncDisposable {
   subscribe(listener: (notice: ChangeNotice) => void): Disposable;
 
   /**
-   * Whether notices arrive at the moment. Must be true for a bus that cannot be disconnected. While it is false the
-   * subscriber has to look at the log more often.
+   * Whether notices of others arrive at the moment, as far as is known. Must be true for a bus that cannot be
+   * disconnected. While it is false the subscriber has to look at the log more often.
    */
   connected(): boolean;
+
+  /**
+   * Must call `listener` each time `connected` has turned true, until the returned handle is disposed. From then on
+   * notices arrive, so whoever looks at the log at once misses nothing.
+   */
+  onConnected(listener: () => void): Disposable;
 }

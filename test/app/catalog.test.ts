@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createInProcessHub } from '../../src/adapters/in-process/in-process-bus.ts';
 import { Catalog } from '../../src/app/catalog.ts';
 import { hashOf } from '../../src/app/change-hash.ts';
 import { snapshotOf } from '../../src/app/environment-snapshot.ts';
@@ -199,6 +200,22 @@ describe('the catalog', () => {
     expect(second.catalog.snapshot('shop', 'production')?.flags.size).toBe(0);
     second.clock.advance(2_000);
     await expect.poll(() => second.catalog.snapshot('shop', 'production')?.flags.size).toBe(1);
+  });
+
+  it('looks at the log at once when the bus is connected again', async () => {
+    const hub = createInProcessHub();
+    const directory = await scratch();
+    const writing = await openInstance({ directory, bus: hub.connect() });
+    open.push(writing.close);
+    const following = await openInstance({ directory, bus: hub.connect() });
+    open.push(following.close);
+    const cut = hub.cut();
+    const plan = createProject({ key: 'shop', name: '', description: '', environments: [] });
+    await writing.commit('shop', plan);
+    const revisions = () => following.catalog.projects().map(({ revision }) => revision);
+    expect(revisions()).toEqual([]);
+    cut[Symbol.dispose]();
+    await vi.waitFor(() => expect(revisions()).toEqual([1]));
   });
 
   it('says how long ago it was last known to be up to date', async () => {

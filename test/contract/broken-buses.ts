@@ -192,4 +192,66 @@ export const brokenBuses: readonly SeededBug<ChangeBus>[] = [
       };
     },
   },
+  {
+    bug: 'calls itself connected while it is cut off',
+    foundBy: 'is not connected while it is cut off, and reaches its own subscribers only, then and later',
+    wrap: (bus) => ({ ...bus, connected: () => true }),
+  },
+  {
+    bug: 'drops its own notices while it is cut off',
+    foundBy: 'is not connected while it is cut off, and reaches its own subscribers only, then and later',
+    wrap: (bus) => ({
+      ...bus,
+      publish(notice) {
+        if (bus.connected()) bus.publish(notice);
+      },
+    }),
+  },
+  {
+    bug: 'keeps for later what is published while it is cut off',
+    foundBy: 'is not connected while it is cut off, and reaches its own subscribers only, then and later',
+    wrap(bus) {
+      const kept: ChangeNotice[] = [];
+      bus.onConnected(() => {
+        for (const notice of kept.splice(0)) bus.publish(notice);
+      });
+      return {
+        ...bus,
+        publish(notice) {
+          if (!bus.connected()) kept.push(notice);
+          bus.publish(notice);
+        },
+      };
+    },
+  },
+  {
+    bug: 'never says that it is connected again',
+    foundBy: 'says each time that it is connected again, and hands on every notice from then on',
+    wrap: (bus) => ({ ...bus, onConnected: () => ({ [Symbol.dispose]() {} }) }),
+  },
+  {
+    bug: 'says it to whoever does not want to hear it any more',
+    foundBy: 'says each time that it is connected again, and hands on every notice from then on',
+    wrap: (bus) => ({
+      ...bus,
+      onConnected(listener) {
+        bus.onConnected(listener);
+        return { [Symbol.dispose]() {} };
+      },
+    }),
+  },
+  {
+    bug: 'says it once',
+    foundBy: 'says each time that it is connected again, and hands on every notice from then on',
+    wrap: (bus) => ({
+      ...bus,
+      onConnected(listener) {
+        const handle = bus.onConnected(() => {
+          handle[Symbol.dispose]();
+          listener();
+        });
+        return handle;
+      },
+    }),
+  },
 ];

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { createInProcessHub } from '../../src/adapters/in-process/in-process-bus.ts';
-import type { ChangeBus } from '../../src/ports/change-bus.ts';
 import { brokenBuses } from './broken-buses.ts';
 import { brokenLogs } from './broken-logs.ts';
 import { brokenProjections } from './broken-projections.ts';
 import { changeBusChecks } from './change-bus.ts';
 import { changeLogChecks } from './change-log.ts';
 import { type Check, checkTitled, runCheck, type SeededBug, type Store } from './contract.ts';
+import { createHubStore } from './hub-store.ts';
 import { projectionChecks } from './projection.ts';
 import { createSqliteLogStore, createSqliteProjectionStore } from './sqlite-stores.ts';
 
@@ -30,11 +29,6 @@ function declareTrial<T, S extends Store<T>>(
       expect(new Set(bugs.map((bug) => bug.foundBy))).toEqual(new Set(checks.map((check) => check.title)));
     });
   });
-}
-
-async function createHubStore(): Promise<Store<ChangeBus>> {
-  const hub = createInProcessHub();
-  return { open: async () => hub.connect(), async [Symbol.asyncDispose]() {} };
 }
 
 declareTrial('the contract of the change log', changeLogChecks, brokenLogs, createSqliteLogStore);

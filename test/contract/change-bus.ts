@@ -3,6 +3,12 @@ import type { ChangeBus, ChangeNotice } from '../../src/ports/change-bus.ts';
 import { type Check, declareContract, type Store } from './contract.ts';
 import { CONFUSABLE, changeAfter, flagObject } from './samples.ts';
 
+/** Where buses of one fleet are made, and what is between them. */
+export interface BusStore extends Store<ChangeBus> {
+  /** Keeps all that are open from hearing of each other until the handle is disposed. */
+  cut(): Promise<AsyncDisposable>;
+}
+
 /** How long a notice may take from one end of a connected bus to the other. */
 const PATIENCE_MS = 3_000;
 
@@ -38,7 +44,7 @@ async function settled(bus: ChangeBus, ...publishers: readonly ChangeBus[]): Pro
 const ofShop = (heard: readonly ChangeNotice[]) => heard.filter(({ project }) => project !== 'probe');
 
 /** What the port `ChangeBus` demands of every adapter. `open` gives replicas: what one publishes, all get. */
-export const changeBusChecks: readonly Check<Store<ChangeBus>>[] = [
+export const changeBusChecks: readonly Check<BusStore>[] = [
   {
     title: 'hands a notice to every current subscriber, the one of the publisher included',
     async run(store) {
@@ -212,9 +218,56 @@ export const changeBusChecks: readonly Check<Store<ChangeBus>>[] = [
       expect(ofShop(subscriber.heard)).toHaveLength(before);
     },
   },
+  {
+    title: 'is not connected while it is cut off, and reaches its own subscribers only, then and later',
+    async run(store) {
+      await using one = await store.open();
+      await using other = await store.open();
+      using first = listen(one);
+      using second = listen(other);
+      await settled(one, one, other);
+      await settled(other, one, other);
+      const cut = await store.cut();
+      for (const bus of [one, other]) await eventually(() => expect(bus.connected()).toBe(false));
+      expect(() => one.publish(notice(1))).not.toThrow();
+      await eventually(() => expect(ofShop(first.heard)).toEqual([notice(1)]));
+      await cut[Symbol.asyncDispose]();
+      await settled(other, one, other);
+      one.publish(notice(2));
+      for (const [{ heard }, revisions] of [
+        [first, [1, 2]],
+        [second, [2]],
+      ] as const)
+        await eventually(() => expect(ofShop(heard)).toEqual(revisions.map((revision) => notice(revision))));
+    },
+  },
+  {
+    title: 'says each time that it is connected again, and hands on every notice from then on',
+    async run(store) {
+      await using one = await store.open();
+      await using other = await store.open();
+      await settled(one, one, other);
+      using subscriber = listen(one);
+      const times: boolean[] = [];
+      using _handle = one.onConnected(() => void times.push(one.connected()));
+      const gone = vi.fn();
+      one.onConnected(gone)[Symbol.dispose]();
+      for (const revision of [1, 2]) {
+        const cut = await store.cut();
+        await eventually(() => expect(one.connected()).toBe(false));
+        expect(times).toHaveLength(revision - 1);
+        await cut[Symbol.asyncDispose]();
+        await eventually(() => expect([times.length, other.connected()]).toEqual([revision, true]));
+        other.publish(notice(revision));
+        await eventually(() => expect(ofShop(subscriber.heard)).toHaveLength(revision));
+      }
+      expect(times).toEqual([true, true]);
+      expect(gone).not.toHaveBeenCalled();
+    },
+  },
 ];
 
 /** Declares the suite for one adapter. */
-export function declareChangeBusContract(name: string, createStore: () => Promise<Store<ChangeBus>>): void {
+export function declareChangeBusContract(name: string, createStore: () => Promise<BusStore>): void {
   declareContract(`${name} keeps the contract of the change bus`, changeBusChecks, createStore);
 }

@@ -1,7 +1,4 @@
-import { createInProcessHub } from '../../src/adapters/in-process/in-process-bus.ts';
 import { declareChangeBusContract } from './change-bus.ts';
+import { createHubStore } from './hub-store.ts';
 
-declareChangeBusContract('the in-process bus', async () => {
-  const hub = createInProcessHub();
-  return { open: async () => hub.connect(), async [Symbol.asyncDispose]() {} };
-});
+declareChangeBusContract('the in-process bus', createHubStore);

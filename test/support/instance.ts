@@ -12,6 +12,7 @@ import { WatchHub } from '../../src/app/watch-hub.ts';
 import { DEFAULT_WATCH_OPTIONS, type WatchOptions, type WatchParts } from '../../src/app/watch-request.ts';
 import { type Plan, Writer } from '../../src/app/writer.ts';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
+import type { ChangeBus } from '../../src/ports/change-bus.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 export const PEPPER = 'pepper';
@@ -22,6 +23,8 @@ export async function openInstance(
     readonly directory?: string;
     readonly watch?: Partial<WatchOptions>;
     readonly clock?: FakeClock;
+    /** Default: one of its own. */
+    readonly bus?: ChangeBus;
   } = {},
 ) {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'vexil-')));
@@ -30,7 +33,7 @@ export async function openInstance(
   const report = (problem: string) => void reports.push(problem);
   const log = await openSqliteChangeLog(directory);
   const projection = await openSqliteProjection(directory);
-  const bus = createInProcessBus();
+  const bus = options.bus ?? createInProcessBus();
   const catalog = new Catalog({ log, bus, projection, clock, report });
   await catalog.start();
   const writer = new Writer({ log, bus, catalog, clock, limits: DEFAULT_LIMITS });

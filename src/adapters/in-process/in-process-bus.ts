@@ -4,6 +4,8 @@ import type { ChangeBus, ChangeNotice } from '../../ports/change-bus.ts';
 export interface InProcessHub {
   /** A bus of one replica. Subscribers are called in the order in which they subscribed, after `publish` returned. */
   connect(): ChangeBus;
+  /** Keeps the replicas from hearing of each other, as a network may, until the returned handle is disposed. */
+  cut(): Disposable;
 }
 
 export interface InProcessBusOptions {
@@ -17,51 +19,70 @@ export function createInProcessBus(options?: InProcessBusOptions): ChangeBus {
 }
 
 export function createInProcessHub(options: InProcessBusOptions = {}): InProcessHub {
-  const subscriptions = new Set<Subscription>();
+  const notices: Listeners<ChangeNotice> = new Set();
+  const connections: Listeners<void> = new Set();
+  let isCut = false;
 
-  function deliver(notice: ChangeNotice, to: Subscription): void {
-    if (!subscriptions.has(to)) return;
-    try {
-      to.listener(notice);
-    } catch (error) {
-      options.onError?.(error);
-    }
+  function callLater<T>(listeners: Listeners<T>, entry: Listening<T>, value: T): void {
+    queueMicrotask(() => {
+      if (!listeners.has(entry)) return;
+      try {
+        entry.listener(value);
+      } catch (error) {
+        options.onError?.(error);
+      }
+    });
   }
 
   function connect(): ChangeBus {
-    const own = new Set<Subscription>();
+    const owner = Symbol();
     let open = true;
 
-    function cancel(subscription: Subscription): void {
-      own.delete(subscription);
-      subscriptions.delete(subscription);
+    function listen<T>(listeners: Listeners<T>, listener: (value: T) => void): Disposable {
+      const entry = { owner, listener };
+      if (open) listeners.add(entry);
+      return { [Symbol.dispose]: () => void listeners.delete(entry) };
+    }
+
+    function forget<T>(listeners: Listeners<T>): void {
+      for (const entry of listeners) if (entry.owner === owner) listeners.delete(entry);
     }
 
     return {
       publish(notice) {
         if (!open) return;
-        for (const subscription of subscriptions) queueMicrotask(() => deliver(notice, subscription));
+        for (const entry of notices) if (!isCut || entry.owner === owner) callLater(notices, entry, notice);
       },
-      subscribe(listener) {
-        const subscription = { listener };
-        if (open) {
-          own.add(subscription);
-          subscriptions.add(subscription);
-        }
-        return { [Symbol.dispose]: () => cancel(subscription) };
-      },
-      connected: () => open,
+      subscribe: (listener) => listen(notices, listener),
+      connected: () => open && !isCut,
+      onConnected: (listener) => listen(connections, listener),
       async [Symbol.asyncDispose]() {
         open = false;
-        for (const subscription of own) cancel(subscription);
+        forget(notices);
+        forget(connections);
       },
     };
   }
 
-  return { connect };
+  return {
+    connect,
+    cut() {
+      isCut = true;
+      return {
+        [Symbol.dispose]() {
+          if (!isCut) return;
+          isCut = false;
+          for (const entry of connections) callLater(connections, entry, undefined);
+        },
+      };
+    },
+  };
 }
 
-/** An object of its own, so that one function can subscribe twice. */
-interface Subscription {
-  readonly listener: (notice: ChangeNotice) => void;
+type Listeners<T> = Set<Listening<T>>;
+
+/** An object of its own, so that one function can listen twice. */
+interface Listening<T> {
+  readonly owner: symbol;
+  readonly listener: (value: T) => void;
 }

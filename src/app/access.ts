@@ -7,9 +7,11 @@ import type { Catalog } from './catalog.ts';
 import { hashSecret, parseToken } from './key-token.ts';
 import { type Principal, SYSTEM } from './principal.ts';
 
+/** A key, and what is asked of it at every call, ready made. */
 interface KnownKey {
-  readonly project: string;
   readonly key: AccessKey;
+  readonly secretHash: Buffer;
+  readonly principal: Principal;
 }
 
 /** Knows every key of every project, and says who presents which. */
@@ -27,11 +29,11 @@ export class Access implements Disposable {
     this.#pepper = pepper;
     this.#alarm = new Alarm(clock);
     for (const state of catalog.everyState())
-      for (const { state: key } of state.keys.values()) this.#byId.set(key.id, { project: state.key, key });
+      for (const { state: key } of state.keys.values()) this.#byId.set(key.id, known(state.key, key));
     this.#subscription = catalog.subscribe(({ project, before, after }) => {
       if (before.keys === after.keys) return;
       for (const id of before.keys.keys()) if (!after.keys.has(id)) this.#byId.delete(id);
-      for (const { state: key } of after.keys.values()) this.#byId.set(key.id, { project, key });
+      for (const { state: key } of after.keys.values()) this.#byId.set(key.id, known(project, key));
       for (const [id, listeners] of this.#listeners)
         if (!this.#isValid(id)) for (const listener of listeners) listener();
     });
@@ -43,12 +45,11 @@ export class Access implements Disposable {
    */
   authenticate(token: string): Principal {
     const parsed = parseToken(token);
-    const known = parsed === undefined ? undefined : this.#byId.get(parsed.id);
-    if (parsed === undefined || known === undefined || known.key.kind !== parsed.kind) throw keyInvalid();
+    const found = parsed === undefined ? undefined : this.#byId.get(parsed.id);
+    if (parsed === undefined || found === undefined || found.key.kind !== parsed.kind) throw keyInvalid();
+    const { principal, secretHash } = found;
     const presented = Buffer.from(hashSecret(this.#pepper, parsed.secret), 'hex');
-    const stored = Buffer.from(known.key.secretHash, 'hex');
-    if (presented.length !== stored.length || !timingSafeEqual(presented, stored)) throw keyInvalid();
-    const principal = principalOf(known);
+    if (presented.length !== secretHash.length || !timingSafeEqual(presented, secretHash)) throw keyInvalid();
     this.check(principal);
     return principal;
   }
@@ -77,8 +78,10 @@ export class Access implements Disposable {
   }
 
   #isValid(keyId: string): boolean {
-    const key = this.#byId.get(keyId)?.key;
-    return key !== undefined && key.revokedAt === undefined && this.#clock.now() < expiryOf(key);
+    const found = this.#byId.get(keyId);
+    if (found === undefined || found.key.revokedAt !== undefined) return false;
+    const { expiresAt } = found.principal;
+    return expiresAt === Number.POSITIVE_INFINITY || this.#clock.now() < expiresAt;
   }
 
   /** Whether any web key may be used from this origin: what a browser's preflight, which carries no key, is told. */
@@ -100,20 +103,17 @@ export function originAllowed(allowed: readonly string[], origin: string): boole
   return origin !== 'null' && (allowed.includes('*') || allowed.includes(origin));
 }
 
-function principalOf({ project, key }: KnownKey): Principal {
-  return {
+function known(project: string, key: AccessKey): KnownKey {
+  const principal: Principal = {
     keyId: key.id,
     kind: key.kind,
     project,
     environment: key.environment,
     scopes: key.scopes,
     allowedOrigins: key.allowedOrigins,
-    expiresAt: expiryOf(key),
+    expiresAt: key.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(key.expiresAt),
   };
-}
-
-function expiryOf(key: AccessKey): number {
-  return key.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(key.expiresAt);
+  return { key, principal, secretHash: Buffer.from(key.secretHash, 'hex') };
 }
 
 /** What whoever presents a key that is worth nothing is told: always the same. */

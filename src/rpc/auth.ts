@@ -8,11 +8,12 @@ import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
 import { ReleaseService } from '../../gen/vexil/v1/release_service_pb.ts';
 import { SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
-import { type Access, originAllowed, reaches } from '../app/access.ts';
+import { type Access, reaches } from '../app/access.ts';
 import type { Admission } from '../app/admission.ts';
 import { type Principal, SYSTEM } from '../app/principal.ts';
 import { FlagError } from '../core/errors.ts';
 import type { Scope } from '../core/model.ts';
+import { admit, tokenIn } from './admit.ts';
 import { addressKey, principalKey } from './principal-key.ts';
 
 /** What a key must be to call a method. */
@@ -57,11 +58,12 @@ export function authInterceptor(
   return (next) => async (request) => {
     const demand = demandOf(request.service, request.method);
     if (demand.kind === 'open') return next(request);
-    const address = request.contextValues.get(addressKey);
     try {
-      const principal = authenticate(access, admission, tokenIn(request.header), address);
-      admission.call(principal.keyId);
-      checkOrigin(principal, request.header.get('origin'));
+      const principal = admit(access, admission, {
+        token: tokenIn(request.header.get('authorization'), request.header.get('x-api-key')),
+        origin: request.header.get('origin'),
+        address: () => request.contextValues.get(addressKey),
+      });
       if (demand.kind === 'management') checkManagement(principal, demand.scope, request);
       request.contextValues.set(principalKey, principal);
     } catch (error) {
@@ -71,16 +73,6 @@ export function authInterceptor(
     }
     return next(request);
   };
-}
-
-/** Whoever tries one wrong key after the other is told to wait. */
-function authenticate(access: Access, admission: Admission, token: string, address: string): Principal {
-  try {
-    return access.authenticate(token);
-  } catch (error) {
-    admission.refused(address);
-    throw error;
-  }
 }
 
 /** Counts streams, per key and per address, for as long as they last. Belongs inside the auth interceptor. */
@@ -112,33 +104,6 @@ async function* untilEnd<T>(messages: AsyncIterable<T>, end: () => void): AsyncG
 export interface Refusal {
   readonly method: string;
   readonly why: string;
-}
-
-const BEARER = /^Bearer +([\x21-\x2b\x2d-\x7e]+)$/i;
-
-/** The token in `authorization: Bearer …` or `x-api-key: …`; empty if there is none, or more than one. */
-function tokenIn(header: Headers): string {
-  const authorization = header.get('authorization');
-  const apiKey = header.get('x-api-key');
-  if (authorization !== null && apiKey !== null) return '';
-  return authorization === null ? (apiKey ?? '') : (BEARER.exec(authorization)?.[1] ?? '');
-}
-
-/** A browser says where a page is from. Secret keys have no business there. */
-function checkOrigin(principal: Principal, origin: string | null): void {
-  if (origin === null) return;
-  if (principal.kind !== 'web')
-    throw new FlagError(
-      'forbidden',
-      `a ${principal.kind} key must not be used from a browser; make a web key`,
-      {
-        reason: 'SECRET_KEY_IN_BROWSER',
-      },
-    );
-  if (!originAllowed(principal.allowedOrigins, origin))
-    throw new FlagError('forbidden', 'this key may not be used from this origin', {
-      reason: 'ORIGIN_NOT_ALLOWED',
-    });
 }
 
 function checkManagement(

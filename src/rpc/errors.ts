@@ -25,10 +25,8 @@ export type LogUnexpected = (error: unknown, method: string) => void;
  */
 export function errorInterceptor(log: LogUnexpected): Interceptor {
   return (next) => async (request) => {
-    const translated = (error: unknown) => {
-      if (!isForeseen(error)) log(error, `${request.service.typeName}/${request.method.name}`);
-      return toConnectError(error);
-    };
+    const translated = (error: unknown) =>
+      reportedError(error, log, `${request.service.typeName}/${request.method.name}`);
     try {
       const response = await next(request);
       return response.stream ? { ...response, message: translating(response.message, translated) } : response;
@@ -36,6 +34,12 @@ export function errorInterceptor(log: LogUnexpected): Interceptor {
       throw translated(error);
     }
   };
+}
+
+/** The status that a caller gets for this error of a call to `method`; logged if no code foresaw it. */
+export function reportedError(error: unknown, log: LogUnexpected, method: string): ConnectError {
+  if (!isForeseen(error)) log(error, method);
+  return toConnectError(error);
 }
 
 /** The status that a caller gets for this error, with details for programs. */

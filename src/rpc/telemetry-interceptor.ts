@@ -37,7 +37,7 @@ export function telemetryInterceptor(record: RecordCall): Interceptor {
     const protocol = wireFormatOf(request.header.get('content-type'))?.protocol ?? 'connect';
     const ended = (code: Code | undefined): void => {
       const method = `${request.service.typeName}/${request.method.name}`;
-      record(recordOf(protocol, method, code, performance.now() - startedAt));
+      record(callRecord(protocol, method, code, performance.now() - startedAt));
     };
     try {
       const response = await next(request);
@@ -54,7 +54,7 @@ export function telemetryInterceptor(record: RecordCall): Interceptor {
 /** The record of a call that no interceptor saw. */
 export function refusedCallRecord({ method, protocol, code, durationMs }: RefusedCall): CallRecord {
   const name = method === undefined ? '_OTHER' : `${method.parent.typeName}/${method.name}`;
-  return recordOf(protocol, name, code, durationMs);
+  return callRecord(protocol, name, code, durationMs);
 }
 
 async function* observed<T>(
@@ -90,7 +90,8 @@ function codeOf(error: unknown): Code {
   return error instanceof ConnectError ? error.code : Code.Internal;
 }
 
-function recordOf(
+/** The record of a call to the method of that name. Without a code it went well. */
+export function callRecord(
   protocol: RefusedCall['protocol'],
   method: string,
   code: Code | undefined,

@@ -1,0 +1,64 @@
+import { type Access, originAllowed } from '../app/access.ts';
+import type { Admission } from '../app/admission.ts';
+import type { Principal } from '../app/principal.ts';
+import { FlagError } from '../core/errors.ts';
+
+/** What a caller shows at the door, whatever carries the call. */
+export interface Presented {
+  /** Empty if there is none. */
+  readonly token: string;
+  readonly origin: string | null | undefined;
+  /** The other end of the connection. Asked only of those who are refused. */
+  readonly address: () => string;
+}
+
+/**
+ * Who calls, for every way into this process. Throws a FlagError for a key that is none, or that is used too often or
+ * where it must not be. Whoever tries one wrong key after the other is told to wait.
+ */
+export function admit(
+  access: Access,
+  admission: Admission,
+  { token, origin, address }: Presented,
+): Principal {
+  const principal = authenticate(access, admission, token, address);
+  admission.call(principal.keyId);
+  checkOrigin(principal, origin);
+  return principal;
+}
+
+function authenticate(access: Access, admission: Admission, token: string, address: () => string): Principal {
+  try {
+    return access.authenticate(token);
+  } catch (error) {
+    admission.refused(address());
+    throw error;
+  }
+}
+
+const BEARER = /^Bearer +([\x21-\x2b\x2d-\x7e]+)$/i;
+
+/** The token in `authorization: Bearer …` or `x-api-key: …`; empty if there is none, or one in each. */
+export function tokenIn(authorization: string | null | undefined, apiKey: string | null | undefined): string {
+  const none = authorization === null || authorization === undefined;
+  if (none) return apiKey ?? '';
+  if (apiKey !== null && apiKey !== undefined) return '';
+  return BEARER.exec(authorization)?.[1] ?? '';
+}
+
+/** A browser says where a page is from. Secret keys have no business there. */
+function checkOrigin(principal: Principal, origin: string | null | undefined): void {
+  if (origin === null || origin === undefined) return;
+  if (principal.kind !== 'web')
+    throw new FlagError(
+      'forbidden',
+      `a ${principal.kind} key must not be used from a browser; make a web key`,
+      {
+        reason: 'SECRET_KEY_IN_BROWSER',
+      },
+    );
+  if (!originAllowed(principal.allowedOrigins, origin))
+    throw new FlagError('forbidden', 'this key may not be used from this origin', {
+      reason: 'ORIGIN_NOT_ALLOWED',
+    });
+}

@@ -17,24 +17,36 @@ const GRPC_UNIT_MS = new Map([
 
 /**
  * Brings the deadline that a caller asks for into what a timer can do, and gives every unary call one:
- * `unaryTimeoutMs`, which is also the longest it may ask for. Text that is no timeout stays, to be refused.
+ * `unaryTimeoutMs`, which is also the longest it may ask for. Text that is no timeout stays, to be refused. Returns the
+ * milliseconds, if there are any.
  */
 export function limitTimeout(
   header: Headers,
   format: WireFormat,
   method: DescMethod,
   unaryTimeoutMs: number,
-): void {
+): number | undefined {
   const longestMs = method.methodKind === 'unary' ? unaryTimeoutMs : LONGEST_TIMEOUT_MS;
   const text = header.get(format.timeoutHeader);
-  if (text === null) {
-    if (method.methodKind === 'unary') header.set(format.timeoutHeader, timeoutText(format, unaryTimeoutMs));
-    return;
-  }
-  const askedMs = format.protocol === 'connect' ? connectTimeoutMs(text) : grpcTimeoutMs(text);
-  if (askedMs === undefined) return;
-  if (askedMs > longestMs) header.set(format.timeoutHeader, timeoutText(format, longestMs));
-  else if (askedMs < 1) header.set(format.timeoutHeader, timeoutText(format, 0));
+  if (text === null && method.methodKind !== 'unary') return undefined;
+  const timeoutMs = text === null ? unaryTimeoutMs : limitedTimeoutMs(format.protocol, text, longestMs);
+  if (timeoutMs !== undefined) header.set(format.timeoutHeader, timeoutText(format, timeoutMs));
+  return timeoutMs;
+}
+
+/** What a caller gets who asks for so much time. Undefined for text that is no timeout. */
+export function limitedTimeoutMs(
+  protocol: WireFormat['protocol'],
+  text: string,
+  longestMs: number,
+): number | undefined {
+  const askedMs = protocol === 'connect' ? connectTimeoutMs(text) : grpcTimeoutMs(text);
+  return askedMs === undefined ? undefined : Math.min(Math.floor(askedMs), longestMs);
+}
+
+/** What a call gets whose time is up. */
+export function timedOut(): ConnectError {
+  return new ConnectError('the operation timed out', Code.DeadlineExceeded);
 }
 
 function timeoutText({ protocol }: WireFormat, ms: number): string {

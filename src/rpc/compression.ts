@@ -1,8 +1,9 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import type { Compression } from '@connectrpc/connect/protocol';
+import { type Compression, compressionNegotiate } from '@connectrpc/connect/protocol';
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import { FlagError } from '../core/errors.ts';
+import type { WireFormat } from './wire-format.ts';
 
 const gunzip = promisify(zlib.gunzip);
 const brotliDecompress = promisify(zlib.brotliDecompress);
@@ -19,6 +20,36 @@ export const COMPRESSIONS: readonly Compression[] = [
     compress: async (bytes) => new Uint8Array(await brotliCompress(bytes, BROTLI_QUALITY)),
   },
 ];
+
+const GRPC_ACCEPTED = 'grpc-accept-encoding';
+
+/** Messages that are shorter are sent as they are. */
+export const COMPRESS_MIN_BYTES = 1_024;
+
+/**
+ * What the answers of a call are compressed with, if anything: over gRPC what the caller's own message says it is
+ * compressed with, elsewhere the first that is accepted. A gRPC client says that it accepts gzip without anybody having
+ * asked for it, and inside a data centre that costs both sides more than it saves.
+ */
+export function answerCompression(
+  protocol: WireFormat['protocol'],
+  sent: string | null | undefined,
+  accepted: string | null | undefined,
+): Compression | undefined {
+  if (accepted === null || accepted === undefined || accepted === '')
+    return protocol === 'grpc' ? COMPRESSIONS.find(({ name }) => name === sent) : undefined;
+  const ofCaller = (name: string) => name === sent || protocol !== 'grpc';
+  const served = COMPRESSIONS.filter(({ name }) => ofCaller(name));
+  return compressionNegotiate(served, null, accepted, '').response ?? undefined;
+}
+
+/** Makes the library answer by the same rule, which for gRPC it knows by another one. */
+export function limitAnswerCompression(header: Headers, { protocol, encodingHeader }: WireFormat): void {
+  if (protocol !== 'grpc') return;
+  const compression = answerCompression(protocol, header.get(encodingHeader), header.get(GRPC_ACCEPTED));
+  if (compression === undefined) header.delete(GRPC_ACCEPTED);
+  else header.set(GRPC_ACCEPTED, compression.name);
+}
 
 /** Inflates to at most `maxBytes`. Rejects with a FlagError for more than that and for anything malformed. */
 export type Decompress = (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>;

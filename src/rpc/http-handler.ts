@@ -9,6 +9,7 @@ import type {
 } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { limitTimeout } from './call-timeout.ts';
+import { limitAnswerCompression } from './compression.ts';
 import { type CorsPolicy, corsHeaders, preflightAnswer } from './cors.ts';
 import { toConnectError } from './errors.ts';
 import { withReadableMessage } from './grpc-message.ts';
@@ -152,8 +153,9 @@ async function guard(
   const format = isQuery ? queryFormatOf(url.searchParams) : wireFormatOf(call.header.get('content-type'));
   if (format === undefined) return call;
   const { method } = handler;
-  limitTimeout(call.header, format, method, options.unaryTimeoutMs);
-  const guarded = { method, format, header: call.header, limits: options.limits };
+  const timeoutMs = limitTimeout(call.header, format, method, options.unaryTimeoutMs);
+  limitAnswerCompression(call.header, format);
+  const guarded = { method, format, header: call.header, limits: options.limits, timeoutMs };
   const refused = (error: ConnectError): void => {
     // Streams fail inside the interceptors, which see it themselves.
     if (method.methodKind !== 'unary') return;

@@ -1,6 +1,7 @@
 import { type DescMethod, fromBinary } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import { FlagError } from '../core/errors.ts';
+import { timedOut } from './call-timeout.ts';
 import { type Decompress, decompressorOf, messageTooLarge } from './compression.ts';
 import { readEnvelopes, toEnvelope } from './envelopes.ts';
 import { toConnectError } from './errors.ts';
@@ -24,6 +25,8 @@ export interface GuardedCall {
   readonly format: WireFormat;
   readonly header: Headers;
   readonly limits: MessageLimits;
+  /** From its headers to its answer; undefined if there is no end to it. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /**
@@ -44,7 +47,7 @@ export function guardBody(
   const announced = Number(header.get('content-length') ?? 0);
   if (!format.enveloped) header.delete('content-length');
   const single = method.methodKind === 'unary' || method.methodKind === 'server_streaming';
-  const timely = single ? withinTime(body, limits.receiveTimeoutMs) : body;
+  const timely = single ? withinTime(body, limits.receiveTimeoutMs, call.timeoutMs) : body;
   return asConnectErrors(
     format.enveloped
       ? plainEnvelopes(call, timely, decompress)
@@ -116,14 +119,23 @@ async function readAll(body: AsyncIterable<Uint8Array>, maxBytes: number): Promi
   return held.subarray(0, length);
 }
 
-async function* withinTime(body: AsyncIterable<Uint8Array>, timeoutMs: number): AsyncGenerator<Uint8Array> {
+/** What is wrong with a request that is not there in time: the time to send it, or that of the whole call. */
+export function tooSlow(receiveTimeoutMs: number, timeoutMs: number | undefined): FlagError | ConnectError {
+  if (timeoutMs !== undefined && timeoutMs < receiveTimeoutMs) return timedOut();
+  return new FlagError('deadline', 'the request took too long to arrive', { reason: 'REQUEST_TOO_SLOW' });
+}
+
+async function* withinTime(
+  body: AsyncIterable<Uint8Array>,
+  receiveTimeoutMs: number,
+  timeoutMs: number | undefined,
+): AsyncGenerator<Uint8Array> {
+  const error = tooSlow(receiveTimeoutMs, timeoutMs);
+  if (timeoutMs === 0) throw error;
   const chunks = body[Symbol.asyncIterator]();
   const { promise: late, reject } = Promise.withResolvers<never>();
   late.catch(() => undefined);
-  const error = new FlagError('deadline', 'the request took too long to arrive', {
-    reason: 'REQUEST_TOO_SLOW',
-  });
-  const timer = setTimeout(() => reject(error), timeoutMs);
+  const timer = setTimeout(() => reject(error), Math.min(receiveTimeoutMs, timeoutMs ?? receiveTimeoutMs));
   try {
     for (;;) {
       const chunk = await Promise.race([chunks.next(), late]);

@@ -1,8 +1,8 @@
 import { FlagError } from '../core/errors.ts';
 import { messageTooLarge } from './compression.ts';
+import { type GrowingBuffer, growingBuffer } from './growing-buffer.ts';
 
 const HEADER_BYTES = 5;
-const FIRST_ALLOCATION = 16_384;
 
 export interface Envelope {
   readonly compressed: boolean;
@@ -10,33 +10,54 @@ export interface Envelope {
 }
 
 /**
- * The messages of a gRPC, gRPC-web or Connect stream. Memory follows what has arrived, not what was announced. Throws
- * a FlagError for a message that is announced larger than `maxBytes`, for unknown flags, and for a truncated end.
+ * Finds the messages of a gRPC, gRPC-web or Connect stream in what arrives. Memory follows what has arrived, not what
+ * was announced. Throws a FlagError for a message that is announced larger than `maxBytes`, for unknown flags, and for
+ * an end in the middle.
  */
+export class EnvelopeReader {
+  readonly #maxBytes: number;
+  readonly #header = growingBuffer(HEADER_BYTES);
+  #flags = 0;
+  #message: GrowingBuffer | undefined;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The messages that this chunk completes. What is wrong is thrown behind what was right before it. */
+  *take(chunk: Uint8Array): Generator<Envelope, void> {
+    let rest = chunk;
+    do {
+      if (this.#message === undefined) {
+        rest = this.#header.take(rest);
+        if (!this.#header.full()) return;
+        this.#flags = checkedFlags(this.#header.bytes()[0] ?? 0);
+        this.#message = growingBuffer(announcedLength(this.#header.bytes(), this.#maxBytes));
+        this.#header.clear();
+      }
+      rest = this.#message.take(rest);
+      if (!this.#message.full()) return;
+      const message = this.#message.bytes();
+      this.#message = undefined;
+      yield { compressed: this.#flags === 1, message };
+    } while (rest.length > 0);
+  }
+
+  /** To be called when nothing more arrives. */
+  end(): void {
+    if (this.#message !== undefined || !this.#header.empty())
+      throw malformed('the stream ends in the middle of a message');
+  }
+}
+
+/** The messages of a stream, as they arrive. */
 export async function* readEnvelopes(
   body: AsyncIterable<Uint8Array>,
   maxBytes: number,
 ): AsyncGenerator<Envelope> {
-  const header = growingBuffer(HEADER_BYTES);
-  let flags = 0;
-  let message: GrowingBuffer | undefined;
-  for await (const chunk of body) {
-    let rest = chunk;
-    do {
-      if (message === undefined) {
-        rest = header.take(rest);
-        if (!header.full()) break;
-        flags = checkedFlags(header.bytes()[0] ?? 0);
-        message = growingBuffer(announcedLength(header.bytes(), maxBytes));
-        header.clear();
-      }
-      rest = message.take(rest);
-      if (!message.full()) break;
-      yield { compressed: flags === 1, message: message.bytes() };
-      message = undefined;
-    } while (rest.length > 0);
-  }
-  if (message !== undefined || !header.empty()) throw malformed('the stream ends in the middle of a message');
+  const reader = new EnvelopeReader(maxBytes);
+  for await (const chunk of body) yield* reader.take(chunk);
+  reader.end();
 }
 
 /** The envelope of an uncompressed message. */
@@ -57,39 +78,6 @@ function announcedLength(header: Uint8Array, maxBytes: number): number {
   const length = new DataView(header.buffer, header.byteOffset).getUint32(1);
   if (length > maxBytes) throw messageTooLarge(maxBytes);
   return length;
-}
-
-interface GrowingBuffer {
-  /** Takes what it still wants and returns what is left over. */
-  take(chunk: Uint8Array): Uint8Array;
-  full(): boolean;
-  empty(): boolean;
-  bytes(): Uint8Array;
-  clear(): void;
-}
-
-function growingBuffer(wanted: number): GrowingBuffer {
-  let held = new Uint8Array(Math.min(wanted, FIRST_ALLOCATION));
-  let length = 0;
-  return {
-    take: (chunk) => {
-      const taken = Math.min(chunk.length, wanted - length);
-      if (length + taken > held.length) {
-        const larger = new Uint8Array(Math.min(wanted, Math.max(held.length * 2, length + taken)));
-        larger.set(held.subarray(0, length));
-        held = larger;
-      }
-      held.set(chunk.subarray(0, taken), length);
-      length += taken;
-      return chunk.subarray(taken);
-    },
-    full: () => length === wanted,
-    empty: () => length === 0,
-    bytes: () => held.subarray(0, length),
-    clear: () => {
-      length = 0;
-    },
-  };
 }
 
 function malformed(message: string): FlagError {

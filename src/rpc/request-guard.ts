@@ -5,6 +5,7 @@ import { timedOut } from './call-timeout.ts';
 import { type Decompress, decompressorOf, messageTooLarge } from './compression.ts';
 import { readEnvelopes, toEnvelope } from './envelopes.ts';
 import { toConnectError } from './errors.ts';
+import { growingBuffer } from './growing-buffer.ts';
 import { checkJson } from './json-guard.ts';
 import type { WireFormat } from './wire-format.ts';
 
@@ -104,19 +105,9 @@ async function* plainMessage(
 }
 
 async function readAll(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
-  let held = new Uint8Array(0);
-  let length = 0;
-  for await (const chunk of body) {
-    if (length + chunk.length > maxBytes) throw messageTooLarge(maxBytes);
-    if (length + chunk.length > held.length) {
-      const larger = new Uint8Array(Math.max(held.length * 2, length + chunk.length));
-      larger.set(held.subarray(0, length));
-      held = larger;
-    }
-    held.set(chunk, length);
-    length += chunk.length;
-  }
-  return held.subarray(0, length);
+  const held = growingBuffer(maxBytes);
+  for await (const chunk of body) if (held.take(chunk).length > 0) throw messageTooLarge(maxBytes);
+  return held.bytes();
 }
 
 /** What is wrong with a request that is not there in time: the time to send it, or that of the whole call. */

@@ -1,0 +1,37 @@
+import { boundariesOf } from './boundaries.ts';
+import type { Check } from './check.ts';
+
+/** How long after the last fault everybody has to know everything. */
+export const CONVERGED_WITHIN_MS = 3_000;
+
+/** I9: soon after the last fault, every replica and every watcher that is left is at the head, in the same state. */
+export const checkConvergence: Check = function* ({ finals, watchers, log, healedAt }, known) {
+  const head = log.at(-1)?.revision ?? 0;
+  for (const { replica, environment, revision, stateHash, reachedAt } of finals) {
+    const late = reachedAt - healedAt;
+    const expected = known.expected(environment, { kind: 'definitions' }).at(head).stateHash();
+    const problem =
+      revision !== head
+        ? `is at revision ${revision} of ${head}`
+        : stateHash !== expected
+          ? `is at the head in another state`
+          : late > CONVERGED_WITHIN_MS
+            ? `was at the head only ${Math.round(late)} ms after the last fault`
+            : undefined;
+    if (problem !== undefined) yield { invariant: 'I9', message: `${replica} ${problem}` };
+  }
+  for (const watcher of watchers) {
+    if (!watcher.isLive) continue;
+    let last = { at: Number.POSITIVE_INFINITY, revision: 0 };
+    for (const { message, revision } of boundariesOf(watcher))
+      if (revision > last.revision || last.revision === 0) last = { at: message.at, revision };
+    const late = last.at - healedAt;
+    if (last.revision !== head)
+      yield { invariant: 'I9', message: `${watcher.client} is at revision ${last.revision} of ${head}` };
+    else if (late > CONVERGED_WITHIN_MS)
+      yield {
+        invariant: 'I9',
+        message: `${watcher.client} was at the head only ${Math.round(late)} ms after the last fault`,
+      };
+  }
+};

@@ -1,0 +1,18 @@
+import type { Check } from './check.ts';
+
+/** What the service does by itself, as the log names it. */
+const OWN_ACTORS = ['schedule', 'bootstrap'];
+
+/** I12: every change in the log is one that somebody asked for, and that was not refused. */
+export const checkAudit: Check = function* ({ operations, log, beganAt }) {
+  const asked = new Map(operations.map((operation) => [operation.key, operation]));
+  for (const { revision, idempotencyKey, actor, action } of log) {
+    if (revision <= beganAt || OWN_ACTORS.includes(actor)) continue;
+    const operation = asked.get(idempotencyKey);
+    if (operation === undefined || operation.outcome === 'fail')
+      yield {
+        invariant: 'I12',
+        message: `revision ${revision} (${action}, ${idempotencyKey}) is in the log, but ${operation === undefined ? 'nobody asked for it' : `was refused with ${operation.code}`}`,
+      };
+  }
+};

@@ -17,7 +17,7 @@ async function damagedLog(directory: string, sql: string) {
 describe('the SQLite change log', () => {
   it.each([
     ['is no JSON', 'UPDATE changes SET body = substr(body, 1, 40) WHERE revision = 3'],
-    ['is of another format', "UPDATE changes SET body = json_set(body, '$.format', 2) WHERE revision = 3"],
+    ['is of no format', "UPDATE changes SET body = json_set(body, '$.format', 0) WHERE revision = 3"],
     ['lacks a field', "UPDATE changes SET body = json_remove(body, '$.reason') WHERE revision = 3"],
     [
       'has a field of another type',
@@ -43,6 +43,16 @@ describe('the SQLite change log', () => {
     });
     expect(await log.read('shop', 3, 10)).toHaveLength(2);
     expect((await log.head('shop'))?.revision).toBe(5);
+  });
+
+  it('asks for a newer program to read a change of a newer format', async () => {
+    await using directory = await temporaryDirectory();
+    const sql = "UPDATE changes SET body = json_set(body, '$.format', 2) WHERE revision = 3";
+    await using log = await damagedLog(directory.path, sql);
+    await expect(log.read('shop', 0, 10)).rejects.toMatchObject({
+      message: 'revision 3 of project shop has format 2, and this program knows 1 at most: use a newer one',
+      details: { reason: 'LOG_DAMAGED', metadata: { project: 'shop', revision: '3' } },
+    });
   });
 
   it('refuses a change that JSON cannot hold, and appends the next one', async () => {

@@ -1,10 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Change, Head } from '../../core/change.ts';
+import { changeText, damaged, readChange } from '../../core/change-text.ts';
 import type { AppendResult, ChangeLog } from '../../ports/change-log.ts';
 import { numberOf, type Row, textOf } from './columns.ts';
 import { type OpenOptions, openDatabase, type Schema } from './open-database.ts';
-import { changeOf, damaged } from './stored-change.ts';
 
 /** The log's file. Text compares as UTF-8 bytes, which is case-sensitive and in code point order. */
 export const CHANGE_LOG_SCHEMA: Schema = {
@@ -96,7 +95,7 @@ export async function openSqliteChangeLog(directory: string, options?: OpenOptio
 
   return {
     append: async (change) => {
-      const body = canonicalJson(change);
+      const body = changeText(change);
       return database.write(() => appendNow(change, body));
     },
     head: (project) => database.read(() => headNow(project)),
@@ -108,7 +107,9 @@ export async function openSqliteChangeLog(directory: string, options?: OpenOptio
       return changes;
     },
     readBack: (project, before, limit) => inPages(selectBefore, project, before, limit),
-    byIdempotencyKey: (project, key) => database.read(() => changeByKey(project, key)),
+    // SQLite would take a lone surrogate for U+FFFD.
+    byIdempotencyKey: (project, key) =>
+      database.read(() => (key.isWellFormed() ? changeByKey(project, key) : undefined)),
     revisionAt: (project, time) =>
       database.read(() => {
         const row = selectTime.get(project, time);
@@ -130,6 +131,10 @@ function changesIn(rows: Iterable<Row>): Change[] {
     if (characters > PAGE_CHARACTERS) break;
   }
   return changes;
+}
+
+function changeOf(row: Row): Change {
+  return readChange(textOf(row, 'body'), textOf(row, 'project'), numberOf(row, 'revision'));
 }
 
 function headOf(row: Row): Head {

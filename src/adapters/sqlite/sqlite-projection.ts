@@ -1,5 +1,6 @@
 import { canonicalJson } from '../../core/canonical-json.ts';
-import { idOf, type ObjectId, type ObjectState } from '../../core/change.ts';
+import { idOf, type ObjectId } from '../../core/change.ts';
+import { readObject } from '../../core/object-text.ts';
 import type { Position, ProjectedState, Projection, StoredObject } from '../../ports/projection.ts';
 import { numberOf, type Row, textOf } from './columns.ts';
 import { type Database, type OpenOptions, openDatabase, type Schema } from './open-database.ts';
@@ -101,7 +102,7 @@ function* loadSteps(connection: Database, project: string): Generator<void, Proj
   const objects: StoredObject[] = [];
   let checksum = EMPTY_CHECKSUM;
   for (const row of tables.rows(project)) {
-    const object = objectIn(row);
+    const object = readObject(textOf(row, 'body'), textOf(row, 'kind'));
     if (object === undefined) return undefined;
     checksum = toggled(checksum, digestOf(row));
     objects.push({ object, version: numberOf(row, 'version') });
@@ -161,25 +162,4 @@ function tablesOf(database: Database) {
     rows: (project: string): Iterable<Row> => selectAll.iterate(project),
     projects: () => selectProjects.all().map((row) => textOf(row, 'project')),
   };
-}
-
-/** The object in a row; undefined if its text is not one of the row's kind. The checksum vouches for the rest. */
-function objectIn(row: Row): ObjectState | undefined {
-  try {
-    const object: unknown = JSON.parse(textOf(row, 'body'));
-    return isObjectOf(object, textOf(row, 'kind')) ? object : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isObjectOf(value: unknown, kind: string): value is ObjectState {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'kind' in value &&
-    value.kind === kind &&
-    'state' in value &&
-    typeof value.state === 'object'
-  );
 }

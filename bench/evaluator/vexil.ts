@@ -1,7 +1,7 @@
 import { type CompiledFlag, compileFlag } from '../../src/core/compile-flag.ts';
 import { type CompiledSegment, compileSegment } from '../../src/core/compile-segment.ts';
 import type { Context } from '../../src/core/context.ts';
-import { Evaluation, evaluateAll } from '../../src/core/evaluation.ts';
+import { Evaluation } from '../../src/core/evaluation.ts';
 import { type Condition, type Flag, initialSettings, type Rule } from '../../src/core/model.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { buildSnapshot, type Snapshot } from '../../src/core/snapshot.ts';
@@ -44,9 +44,8 @@ function evaluateOne(snapshot: Snapshot, context: Context, flag: string): number
 
 function countAll(snapshot: Snapshot, context: Context): number {
   let on = 0;
-  evaluateAll(snapshot, context, now(), (outcome) => {
-    if (isOn(outcome)) on++;
-  });
+  const evaluation = Evaluation.ofMany(snapshot, context, now());
+  for (const flag of snapshot.sortedFlags()) if (isOn(evaluation.answer(flag))) on++;
   return on;
 }
 
@@ -57,8 +56,8 @@ function answersOf(
   asks: 'one' | 'all',
 ): boolean[] {
   if (asks === 'one') return keys.map((key) => evaluateOne(snapshot, context, key) === 1);
-  const on = new Map<string, boolean>();
-  evaluateAll(snapshot, context, Date.now(), (outcome) => on.set(outcome.flag, isOn(outcome)));
+  const evaluation = Evaluation.ofMany(snapshot, context, Date.now());
+  const on = new Map(snapshot.sortedFlags().map((flag) => [flag.key, isOn(evaluation.answer(flag))]));
   return keys.map((key) => on.get(key) ?? false);
 }
 

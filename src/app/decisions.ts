@@ -72,7 +72,7 @@ export function decideAll(
   nowMs: number,
   selection: Selection,
 ): Decisions {
-  const evaluation = new Evaluation(snapshot, context, nowMs);
+  const evaluation = Evaluation.ofMany(snapshot, context, nowMs);
   const outcomes: Outcome[] = [];
   for (const flag of selection.flagKeys === undefined
     ? snapshot.sortedFlags()

@@ -31,16 +31,25 @@ export function bucketingReader(bucketBy: string | undefined): Closure<string> {
   };
 }
 
+/**
+ * Whether `attributes[name]` is all there is to an attribute. What no object inherits needs no look at whether it is
+ * inherited, which takes longer than all the rest.
+ */
+export function isPlain(name: string): boolean {
+  return (
+    !name.includes('.') && !(name in Object.prototype) && name !== 'targeting_key' && name !== 'targetingKey'
+  );
+}
+
 function makeReader(name: string): Closure<Json | undefined> {
+  if (isPlain(name)) return (evaluation) => evaluation.context.attributes[name] ?? undefined;
   if (name === 'targeting_key' || name === 'targetingKey') {
     return (evaluation) => {
       const { attributes, targetingKey } = evaluation.context;
       return own(attributes, name) ?? (targetingKey === '' ? undefined : targetingKey);
     };
   }
-  // What no object inherits needs no look at whether it is inherited, which takes longer than all the rest.
-  if (name in Object.prototype) return (evaluation) => own(evaluation.context.attributes, name);
-  if (!name.includes('.')) return (evaluation) => evaluation.context.attributes[name] ?? undefined;
+  if (!name.includes('.')) return (evaluation) => own(evaluation.context.attributes, name);
   const names = name.split('.');
   return (evaluation) => {
     const { attributes } = evaluation.context;

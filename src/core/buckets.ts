@@ -1,6 +1,7 @@
 import { fnv1a } from './fnv1a.ts';
 import { type HashAlgorithm, WHOLE } from './model.ts';
 import { absorb, finalize32, type Murmur3State, murmur3 } from './murmur3.ts';
+import { murmur3Packed, type PackedText } from './packed-text.ts';
 import { sha256Hasher } from './sha256-bucket.ts';
 
 /** A hash that has taken in its salt and waits for bucketing values. */
@@ -25,9 +26,17 @@ export function salted(algorithm: HashAlgorithm, salt: string): Salted {
 
 /** 0 to 99999 for a bucketing value. The same value and salt give the same bucket everywhere, for ever. */
 export function bucketOf(hash: Salted, value: string): number {
+  if (hash.algorithm === 'murmur3') return scale(murmur3(hash, value));
+  return otherBucketOf(hash, value);
+}
+
+/** The same for a value that was packed. */
+export function packedBucketOf(hash: Salted & { algorithm: 'murmur3' }, value: PackedText): number {
+  return scale(murmur3Packed(hash, value));
+}
+
+function otherBucketOf(hash: Exclude<Salted, { algorithm: 'murmur3' }>, value: string): number {
   switch (hash.algorithm) {
-    case 'murmur3':
-      return scale(murmur3(hash, value));
     case 'fnv1a':
       // Without the finalizer the high bits of similar keys are alike, and the buckets far from uniform.
       return scale(finalize32(fnv1a(value, hash.prefix)));

@@ -42,7 +42,8 @@ export function damaged(project: string, revision: number): FlagError {
   return unreadable(`the log of project ${project} is damaged at revision ${revision}`, project, revision);
 }
 
-function tooNew(project: string, revision: number, format: number): FlagError {
+/** That a newer version of this program wrote it, in a format that this one does not know. */
+export function tooNew(project: string, revision: number, format: number): FlagError {
   const message = `revision ${revision} of project ${project} has format ${format}, and this program knows ${FORMAT} at most: use a newer one`;
   return unreadable(message, project, revision);
 }

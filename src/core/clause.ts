@@ -1,4 +1,4 @@
-import { attributeReader } from './attribute.ts';
+import { attributeReader, isPlain } from './attribute.ts';
 import { isInCidr, parseAddress, parseCidr } from './cidr.ts';
 import { toNumber } from './decimal.ts';
 import type { Clause, Json, Operator } from './model.ts';
@@ -28,7 +28,7 @@ export function compileClause(clause: Clause): Predicate {
       return (evaluation) => read(evaluation) === undefined;
     case 'eq':
     case 'in':
-      return equality(read, values);
+      return equality(clause.attribute, values);
     case 'neq':
     case 'not_in':
       return negative(read, equalsAny(values), isScalar);
@@ -40,10 +40,17 @@ export function compileClause(clause: Clause): Predicate {
 }
 
 /** The most common clauses, with as few objects to visit as can be: that is what many flags at once take. */
-function equality(read: Closure<Json | undefined>, values: readonly Json[]): Predicate {
+function equality(name: string, values: readonly Json[]): Predicate {
+  const read = attributeReader(name);
   const test = equalsAny(values);
   const [one, two] = values;
   if (one === undefined || values.length > 2) return positive(read, test);
+  if (isPlain(name))
+    return (evaluation) => {
+      const value = evaluation.context.attributes[name] ?? undefined;
+      if (value === undefined) return false;
+      return value === one || value === two || (Array.isArray(value) && value.some(test));
+    };
   return (evaluation) => {
     const value = read(evaluation);
     if (value === undefined) return false;

@@ -1,8 +1,10 @@
+import { bucketOf, packedBucketOf, type Salted } from './buckets.ts';
 import type { CompiledFlag } from './compile-flag.ts';
 import { Unevaluable } from './compile-segment.ts';
 import type { Context } from './context.ts';
 import type { Outcome } from './outcome.ts';
 import { valueless } from './outcomes.ts';
+import { type PackedText, packText } from './packed-text.ts';
 import type { Meter } from './probe.ts';
 import type { CompiledRelease, Snapshot } from './snapshot.ts';
 
@@ -18,28 +20,32 @@ export class Evaluation {
   readonly snapshot: Snapshot;
   readonly context: Context;
   readonly nowMs: number;
-  /**
-   * The earliest instant at which an answer given so far may change although no definition does: epoch milliseconds,
-   * Infinity if there is none.
-   */
-  changesAt = Number.POSITIVE_INFINITY;
-
   /** Present while a trace is recorded. */
   readonly meter: Meter | undefined;
-
-  readonly #hasReleases: boolean;
-  #served: Map<string, Outcome | 'pending'> | undefined;
-  #members: Map<string, boolean | 'pending'> | undefined;
-  #depth = 0;
-  /** A cycle or a chain was cut, so what is remembered holds for this flag's point of view only. */
-  #wasCut = false;
+  /** Made when there is something to remember: most evaluations of one flag have nothing. */
+  #memory: Memory | undefined;
 
   constructor(snapshot: Snapshot, context: Context, nowMs: number, meter?: Meter) {
     this.snapshot = snapshot;
     this.context = context;
     this.nowMs = nowMs;
     this.meter = meter;
-    this.#hasReleases = snapshot.releasedFlags.size > 0;
+    this.#memory = undefined;
+  }
+
+  /** For many flags at once: cuts what they compute buckets from into the blocks of their hash once for all. */
+  static ofMany(snapshot: Snapshot, context: Context, nowMs: number): Evaluation {
+    const evaluation = new Evaluation(snapshot, context, nowMs);
+    evaluation.#memory = new Memory();
+    return evaluation;
+  }
+
+  /**
+   * The earliest instant at which an answer given so far may change although no definition does: epoch milliseconds,
+   * Infinity if there is none.
+   */
+  get changesAt(): number {
+    return this.#memory?.changesAt ?? Number.POSITIVE_INFINITY;
   }
 
   /** The answer for a flag. Never throws; the same object as long as the flag's definition stays the same. */
@@ -51,20 +57,22 @@ export class Evaluation {
   /** The answer for a flag of this snapshot. */
   answer(flag: CompiledFlag): Outcome {
     const outcome = this.#decide(flag);
-    if (this.#wasCut) {
-      this.#wasCut = false;
-      this.#served = undefined;
-      this.#members = undefined;
+    const memory = this.#memory;
+    if (memory?.wasCut === true) {
+      memory.wasCut = false;
+      memory.served = undefined;
+      memory.members = undefined;
     }
     return outcome;
   }
 
   /** For compiled definitions: the variation that a flag serves to this context; undefined if it serves none. */
   served(key: string): string | undefined {
-    this.#served ??= new Map();
-    const known = this.#served.get(key);
-    const outcome = known ?? this.#serve(key, this.#served);
-    if (outcome === 'pending') this.#wasCut = true;
+    const memory = this.#remembering();
+    memory.served ??= new Map();
+    const known = memory.served.get(key);
+    const outcome = known ?? this.#serve(key, memory, memory.served);
+    if (outcome === 'pending') memory.wasCut = true;
     return outcome === undefined || outcome === 'pending' || outcome.reason === 'ERROR'
       ? undefined
       : outcome.variation;
@@ -72,15 +80,16 @@ export class Evaluation {
 
   /** For compiled definitions: whether this context is in a segment. Throws if that cannot be said. */
   isMember(key: string): boolean {
-    this.#members ??= new Map();
-    const known = this.#members.get(key);
+    const memory = this.#remembering();
+    memory.members ??= new Map();
+    const known = memory.members.get(key);
     if (typeof known === 'boolean') return known;
     const segment = this.snapshot.segments.get(key);
     if (segment === undefined) throw new Unevaluable(`there is no segment ${key}`);
     if (known === 'pending') throw new Unevaluable(`segment ${key} depends on itself`);
-    this.#members.set(key, 'pending');
+    memory.members.set(key, 'pending');
     const isMember = segment.admits(this);
-    this.#members.set(key, isMember);
+    memory.members.set(key, isMember);
     return isMember;
   }
 
@@ -91,50 +100,65 @@ export class Evaluation {
 
   /** For compiled definitions: what they say now may no longer hold at this instant. */
   mayChangeAt(instantMs: number): void {
-    if (instantMs < this.changesAt) this.changesAt = instantMs;
+    const memory = this.#remembering();
+    if (instantMs < memory.changesAt) memory.changesAt = instantMs;
   }
 
-  #serve(key: string, served: Map<string, Outcome | 'pending'>): Outcome | undefined {
+  /** For compiled definitions: 0 to 99999 for a bucketing value. */
+  bucketOf(hash: Salted, value: string): number {
+    const memory = this.#memory;
+    if (memory === undefined || hash.algorithm !== 'murmur3') return bucketOf(hash, value);
+    if (memory.packed.text !== value) memory.packed = packText(value);
+    return packedBucketOf(hash, memory.packed);
+  }
+
+  #remembering(): Memory {
+    this.#memory ??= new Memory();
+    return this.#memory;
+  }
+
+  #serve(key: string, memory: Memory, served: Map<string, Outcome | 'pending'>): Outcome | undefined {
     const flag = this.snapshot.flags.get(key);
     if (flag === undefined) return undefined;
-    if (this.#depth >= MAX_DEPTH) {
-      this.#wasCut = true;
+    if (memory.depth >= MAX_DEPTH) {
+      memory.wasCut = true;
       return undefined;
     }
     served.set(key, 'pending');
-    this.#depth++;
+    memory.depth++;
     try {
       const outcome = this.#decide(flag);
       served.set(key, outcome);
       return outcome;
     } finally {
-      this.#depth--;
+      memory.depth--;
     }
   }
 
   #decide(flag: CompiledFlag): Outcome {
     try {
+      const { releasedFlags } = this.snapshot;
       const outcome =
-        this.#hasReleases && this.snapshot.releasedFlags.has(flag.key)
-          ? flag.decideReleased(this)
-          : flag.decide(this);
+        releasedFlags.size > 0 && releasedFlags.has(flag.key) ? flag.decideReleased(this) : flag.decide(this);
       return outcome ?? flag.fallback;
     } catch (error) {
       // Whatever was pending in segments was left on the way out.
-      this.#members = undefined;
+      if (this.#memory !== undefined) this.#memory.members = undefined;
       return error instanceof Unevaluable ? flag.unreadable : flag.failed;
     }
   }
 }
 
-/** Evaluates every flag, in code point order of the keys. Returns the earliest instant at which any answer may change. */
-export function evaluateAll(
-  snapshot: Snapshot,
-  context: Context,
-  nowMs: number,
-  visit: (outcome: Outcome) => void,
-): number {
-  const evaluation = new Evaluation(snapshot, context, nowMs);
-  for (const flag of snapshot.sortedFlags()) visit(evaluation.answer(flag));
-  return evaluation.changesAt;
+const NOTHING_PACKED = packText('');
+
+/** What the flags of one evaluation share. */
+class Memory {
+  changesAt = Number.POSITIVE_INFINITY;
+  served: Map<string, Outcome | 'pending'> | undefined = undefined;
+  members: Map<string, boolean | 'pending'> | undefined = undefined;
+  depth = 0;
+  /** A cycle or a chain was cut, so what is remembered holds for this flag's point of view only. */
+  wasCut = false;
+  /** The bucketing value that was asked for last. */
+  packed: PackedText = NOTHING_PACKED;
 }

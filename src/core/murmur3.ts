@@ -21,17 +21,30 @@ export function absorb(prefix: string): Murmur3State {
 /** The unsigned hash of the prefix and the text together. */
 export function murmur3(prefix: Murmur3State, text: string): number {
   const units = text.length;
-  let { hash, tail, tailBits } = prefix;
+  const { tailBits } = prefix;
+  let { hash, tail } = prefix;
   let seen = 0;
-  for (let index = 0; index < units; index++) {
+  let index = 3;
+  for (; index < units; index += 4) {
+    const first = text.charCodeAt(index - 3);
+    const second = text.charCodeAt(index - 2);
+    const third = text.charCodeAt(index - 1);
+    const fourth = text.charCodeAt(index);
+    seen |= first | second | third | fourth;
+    const word = first | (second << 8) | (third << 16) | (fourth << 24);
+    hash = mix(hash, tail | (word << tailBits));
+    tail = tailBits === 0 ? 0 : word >>> (32 - tailBits);
+  }
+  let bits = tailBits;
+  for (index -= 3; index < units; index++) {
     const unit = text.charCodeAt(index);
     seen |= unit;
-    tail |= unit << tailBits;
-    tailBits += 8;
-    if (tailBits === 32) {
+    tail |= unit << bits;
+    bits += 8;
+    if (bits === 32) {
       hash = mix(hash, tail);
       tail = 0;
-      tailBits = 0;
+      bits = 0;
     }
   }
   // Every code unit was taken for a byte, which only ASCII is.
@@ -77,11 +90,17 @@ function finish(hash: number, tail: number, length: number): number {
 }
 
 function mix(hash: number, block: number): number {
-  const mixed = hash ^ scramble(block);
+  return mixScrambled(hash, scramble(block));
+}
+
+/** A block's way into the hash, after what can be done to it beforehand. */
+export function mixScrambled(hash: number, scrambled: number): number {
+  const mixed = hash ^ scrambled;
   return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
 }
 
-function scramble(block: number): number {
+/** The part of mixing a block in that does not depend on the hash. */
+export function scramble(block: number): number {
   const product = Math.imul(block, 0xcc9e2d51);
   return Math.imul((product << 15) | (product >>> 17), 0x1b873593);
 }

@@ -1,4 +1,4 @@
-import { bucketOf, type Salted, salted } from './buckets.ts';
+import { type Salted, salted } from './buckets.ts';
 import type { HashAlgorithm, Rule } from './model.ts';
 import { WHOLE } from './model.ts';
 import type { Closure } from './probe.ts';
@@ -32,14 +32,14 @@ export function compileBucket(bucketing: Bucketing): Closure<number> {
   const hash = salted(bucketing.hash, bucketing.salt);
   return (evaluation) => {
     const value = read(evaluation);
-    return value === '' ? -1 : bucketOf(hash, value);
+    return value === '' ? -1 : evaluation.bucketOf(hash, value);
   };
 }
 
 function fixedRollout(weight: number, read: Closure<string>, gate: Salted): Closure<Standing> {
   return (evaluation) => {
     const value = weight === 0 ? '' : read(evaluation);
-    const bucket = value === '' ? -1 : bucketOf(gate, value);
+    const bucket = value === '' ? -1 : evaluation.bucketOf(gate, value);
     evaluation.meter?.measured(bucket, weight);
     return standing(weight, bucket);
   };
@@ -52,7 +52,7 @@ function rampedRollout(ramp: CompiledRamp, read: Closure<string>, gate: Salted):
     const isOver = nowMs >= ramp.endMs;
     const isNeeded = !isOver || (weight > 0 && weight < WHOLE);
     const value = isNeeded ? read(evaluation) : '';
-    const bucket = value === '' ? -1 : bucketOf(gate, value);
+    const bucket = value === '' ? -1 : evaluation.bucketOf(gate, value);
     evaluation.meter?.measured(bucket, weight);
     const now = standing(weight, bucket);
     if (!isOver) {

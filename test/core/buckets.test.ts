@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bucketOf, salted } from '../../src/core/buckets.ts';
+import { bucketOf, packedBucketOf, salted } from '../../src/core/buckets.ts';
 import { fnv1a } from '../../src/core/fnv1a.ts';
 import type { HashAlgorithm } from '../../src/core/model.ts';
 import { absorb, murmur3 } from '../../src/core/murmur3.ts';
+import { packText } from '../../src/core/packed-text.ts';
 import { loadVectors } from '../vectors/load.ts';
 
 interface BucketVector {
@@ -35,6 +37,19 @@ describe('buckets', () => {
     const { salt, key, parts, part } = vector;
     const bucket = bucketOf(salted('murmur3', salt), key);
     expect(parts[Math.floor((bucket * parts.length) / 100_000)]).toBe(part);
+  });
+
+  it('of a packed value are those of the value, however salt and value fall into blocks', () => {
+    const values = fc.oneof(fc.string({ unit: 'binary', maxLength: 20 }), fc.string({ maxLength: 20 }));
+    fc.assert(
+      fc.property(values, values, (salt, value) => {
+        const hash = salted('murmur3', salt);
+        expect(hash.algorithm === 'murmur3' && packedBucketOf(hash, packText(value))).toBe(
+          bucketOf(hash, value),
+        );
+      }),
+      { numRuns: 2_000, seed: 20_261_121 },
+    );
   });
 
   it('depend on salt and value together, wherever the one ends and the other begins', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EMPTY_CONTEXT } from '../../src/core/context.ts';
-import { Evaluation, evaluateAll } from '../../src/core/evaluation.ts';
+import { Evaluation } from '../../src/core/evaluation.ts';
 import { explain } from '../../src/core/explain.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { updateSnapshot } from '../../src/core/snapshot.ts';
@@ -56,10 +56,9 @@ describe('an evaluation', () => {
         { key: 'a-b' },
       ],
     });
-    const seen: Outcome[] = [];
-    expect(evaluateAll(snapshot, EMPTY_CONTEXT, 0, (outcome) => seen.push(outcome))).toBe(
-      Number.POSITIVE_INFINITY,
-    );
+    const evaluation = Evaluation.ofMany(snapshot, EMPTY_CONTEXT, 0);
+    const seen = snapshot.sortedFlags().map((flag) => evaluation.answer(flag));
+    expect(evaluation.changesAt).toBe(Number.POSITIVE_INFINITY);
     expect(seen.map(({ flag }) => flag)).toEqual(['a', 'a-b', 'a10', 'b', 'c']);
     for (const outcome of seen)
       expect(new Evaluation(snapshot, EMPTY_CONTEXT, 0).flag(outcome.flag)).toBe(outcome);

@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileFlag } from '../../../src/core/compile-flag.ts';
-import { Evaluation, evaluateAll } from '../../../src/core/evaluation.ts';
+import { Evaluation } from '../../../src/core/evaluation.ts';
 import { explain } from '../../../src/core/explain.ts';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts';
 import type { FlagSettings } from '../../../src/core/model.ts';
-import type { Outcome } from '../../../src/core/outcome.ts';
 import { affectedFlags, buildSnapshot, updateSnapshot } from '../../../src/core/snapshot.ts';
 import { validateFlag } from '../../../src/core/validate-flag.ts';
 import { validateSettings } from '../../../src/core/validate-settings.ts';
@@ -19,8 +18,8 @@ describe('any environment and any context', () => {
     fc.assert(
       fc.property(environments, contexts, nows, (environment, context, nowMs) => {
         const snapshot = snapshotOf(environment);
-        const all = new Map<string, Outcome>();
-        evaluateAll(snapshot, context, nowMs, (outcome) => all.set(outcome.flag, outcome));
+        const evaluation = Evaluation.ofMany(snapshot, context, nowMs);
+        const all = new Map(snapshot.sortedFlags().map((flag) => [flag.key, evaluation.answer(flag)]));
         expect([...all.keys()]).toEqual([...snapshot.flags.keys()].toSorted());
         for (const key of [...FLAG_KEYS, 'missing']) {
           const outcome = new Evaluation(snapshot, context, nowMs).flag(key);

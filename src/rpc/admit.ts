@@ -46,6 +46,16 @@ export function tokenIn(authorization: string | null | undefined, apiKey: string
   return BEARER.exec(authorization)?.[1] ?? '';
 }
 
+/** Of some headers Node keeps the first and drops the others in silence; whose key is meant is not to be guessed. */
+export function repeats(rawHeaders: readonly string[], name: string): boolean {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const each = rawHeaders[index] ?? '';
+    if (each === name || (each.length === name.length && each.toLowerCase() === name)) count++;
+  }
+  return count > 1;
+}
+
 /** A browser says where a page is from. Secret keys have no business there. */
 function checkOrigin(principal: Principal, origin: string | null | undefined): void {
   if (origin === null || origin === undefined) return;

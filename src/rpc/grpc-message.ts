@@ -13,11 +13,16 @@ export function withReadableMessage(answer: UniversalServerResponse): UniversalS
   return {
     ...answer,
     get trailer() {
-      const message = trailer.get('grpc-message');
-      if (message !== null) trailer.set('grpc-message', unescapePrintable(message));
-      return trailer;
+      return makeMessageReadable(trailer);
     },
   };
+}
+
+/** The same trailers, with a grpc-message that people can read. */
+export function makeMessageReadable(trailer: Headers): Headers {
+  const message = trailer.get('grpc-message');
+  if (message !== null) trailer.set('grpc-message', unescapePrintable(message));
+  return trailer;
 }
 
 function unescapePrintable(message: string): string {

@@ -8,6 +8,7 @@ import type {
   UniversalServerResponse,
 } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
+import { repeats } from './admit.ts';
 import { limitTimeout } from './call-timeout.ts';
 import { limitAnswerCompression } from './compression.ts';
 import { type CorsPolicy, corsHeaders, preflightAnswer } from './cors.ts';
@@ -96,7 +97,7 @@ async function serve(
     return;
   }
   releaseUnread(request, response);
-  if (repeats(request, 'authorization')) call.header.delete('authorization');
+  if (repeats(request.rawHeaders, 'authorization')) call.header.delete('authorization');
   const guarded = await guard(handler, call, options);
   const answered = await handler(guarded);
   const said = withReadableMessage(withHeaders(answered, corsHeaders(options.cors, origin)));
@@ -120,11 +121,6 @@ function universalRequest(
   } catch {
     return undefined;
   }
-}
-
-/** Of some headers Node keeps the first and drops the others in silence; whose key is meant is not to be guessed. */
-function repeats({ rawHeaders }: Request, name: string): boolean {
-  return rawHeaders.filter((each, at) => at % 2 === 0 && each.toLowerCase() === name).length > 1;
 }
 
 /**

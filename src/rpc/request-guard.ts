@@ -3,7 +3,7 @@ import { ConnectError } from '@connectrpc/connect';
 import { FlagError } from '../core/errors.ts';
 import { timedOut } from './call-timeout.ts';
 import { type Decompress, decompressorOf, messageTooLarge } from './compression.ts';
-import { readEnvelopes, toEnvelope } from './envelopes.ts';
+import { type Envelope, readEnvelopes, toEnvelope } from './envelopes.ts';
 import { toConnectError } from './errors.ts';
 import { growingBuffer } from './growing-buffer.ts';
 import { checkJson } from './json-guard.ts';
@@ -52,7 +52,7 @@ export function guardBody(
   return asConnectErrors(
     format.enveloped
       ? plainEnvelopes(call, timely, decompress)
-      : plainMessage(call, timely, decompress, announced),
+      : plainBody(call, timely, decompress, announced),
     refused,
   );
 }
@@ -79,18 +79,28 @@ async function* plainEnvelopes(
   decompress: Decompress | undefined,
 ): AsyncGenerator<Uint8Array> {
   const maxBytes = call.limits.maxMessageBytes(call.method);
-  for await (const { compressed, message } of readEnvelopes(body, maxBytes)) {
-    if (compressed && decompress === undefined)
-      throw new FlagError('invalid', 'a message is compressed, but no encoding is named', {
-        reason: 'COMPRESSION_MALFORMED',
-      });
-    const plain = compressed && decompress !== undefined ? await decompress(message, maxBytes) : message;
+  for await (const envelope of readEnvelopes(body, maxBytes)) {
+    const plain = await plainMessage(envelope, decompress, maxBytes);
     checkMessage(call, plain);
     yield toEnvelope(plain);
   }
 }
 
-async function* plainMessage(
+/** The message in an envelope, inflated. Rejects with a FlagError for what is compressed, nobody says how, or badly. */
+export async function plainMessage(
+  { compressed, message }: Envelope,
+  decompress: Decompress | undefined,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  if (!compressed) return message;
+  if (decompress === undefined)
+    throw new FlagError('invalid', 'a message is compressed, but no encoding is named', {
+      reason: 'COMPRESSION_MALFORMED',
+    });
+  return await decompress(message, maxBytes);
+}
+
+async function* plainBody(
   call: GuardedCall,
   body: AsyncIterable<Uint8Array>,
   decompress: Decompress | undefined,

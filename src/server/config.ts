@@ -44,6 +44,8 @@ export interface Config {
   readonly shutdownMs: number;
   readonly connections: ConnectionLimits;
   readonly messages: MessageSettings;
+  /** Whether hot calls have a path of their own beside the RPC library's. */
+  readonly fastPath: boolean;
   readonly admission: AdmissionLimits;
   readonly limits: Limits;
 }
@@ -87,6 +89,7 @@ const Variables = z.strictObject({
   VEXIL_MAX_EVALUATE_BYTES: whole(1_024, GIB).default(2 ** 20),
   VEXIL_MAX_MANAGEMENT_BYTES: whole(1_024, GIB).default(4 * 2 ** 20),
   VEXIL_MAX_JSON_DEPTH: whole(1, 1_000).default(64),
+  VEXIL_FAST_PATH: oneOf(['on', 'off']).default('on'),
   VEXIL_MAX_HEADER_BYTES: whole(1_024, 2 ** 20).default(16_384),
   VEXIL_MAX_CONNECTIONS: whole(1, 10_000_000).default(10_000),
   VEXIL_MAX_STREAMS_PER_CONNECTION: whole(1, 1_000_000).default(100),
@@ -203,6 +206,7 @@ function toConfig(given: z.infer<typeof Variables>, tls: TlsPaths | undefined, l
       receiveTimeoutMs: given.VEXIL_RECEIVE_TIMEOUT_MS,
       unaryTimeoutMs: given.VEXIL_CALL_TIMEOUT_MS,
     },
+    fastPath: given.VEXIL_FAST_PATH === 'on',
     admission: {
       callsPerKeyPerSecond: given.VEXIL_MAX_CALLS_PER_KEY_PER_SECOND,
       streamsPerKey: given.VEXIL_MAX_STREAMS_PER_KEY,

@@ -37,6 +37,7 @@ export type StreamHandler = (
   stream: http2.ServerHttp2Stream,
   headers: http2.IncomingHttpHeaders,
   flags: number,
+  rawHeaders: readonly string[],
 ) => boolean;
 
 export interface ListenOptions {
@@ -153,7 +154,7 @@ function createHttp2({ limits, onRequest, onStream, onConnectionError }: ListenO
     session.on('error', (error) => onConnectionError?.(error));
     session.on('stream', (stream, headers, flags, rawHeaders) => {
       stream.on('error', (error) => onConnectionError?.(error));
-      if (onStream?.(stream, headers, flags) === true) return;
+      if (onStream?.(stream, headers, flags, rawHeaders) === true) return;
       compat.emit('stream', stream, headers, flags, rawHeaders);
     });
   });

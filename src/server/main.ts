@@ -6,6 +6,7 @@ import { addressKey } from '../rpc/principal-key.ts';
 import { type App, compose, processClock } from './compose.ts';
 import { type Config, describeConfig, type Exposure, loadConfig } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { withFastPath } from './fast-path.ts';
 import { createLifecycle, stopOnSignals } from './lifecycle.ts';
 import { type HttpHandler, listen } from './listen.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -39,8 +40,10 @@ export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const onConnectionError = (error: Error) => logger.debug({ err: error }, 'a connection failed');
   const limits = config.connections;
   const tls = config.tls && readTlsFiles(config.tls);
+  const onRequest = handlerOf('public');
   const listener = await listen({
-    ...{ host: config.host, port: config.port, limits, onRequest: handlerOf('public'), onConnectionError },
+    ...{ host: config.host, port: config.port, limits, onRequest, onConnectionError },
+    ...(config.fastPath && withFastPath(onRequest, app, config.messages, logger, metrics.recordCall)),
     ...(tls && { tls }),
   });
   const management = await listen({

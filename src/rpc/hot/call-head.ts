@@ -1,0 +1,83 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Compression } from '@connectrpc/connect/protocol';
+import { repeats, tokenIn } from '../admit.ts';
+import { limitedTimeoutMs } from '../call-timeout.ts';
+import { answerCompression, type Decompress, decompressorOf } from '../compression.ts';
+import type { Codec, HotMethod } from './hot-method.ts';
+
+/** How the messages of one call travel, as far as the fast path knows it. */
+export interface HotFormat {
+  readonly protocol: 'grpc' | 'connect';
+  readonly codec: Codec;
+}
+
+/** What the headers of a call say. */
+export interface CallHead {
+  readonly method: HotMethod;
+  readonly format: HotFormat;
+  /** From the headers to the answer. */
+  readonly timeoutMs: number;
+  /** The length that the body is said to have; 0 if nothing is said. */
+  readonly announcedBytes: number;
+  /** For what the caller compressed. */
+  readonly decompress: Decompress | undefined;
+  /** For what is large enough to be compressed. */
+  readonly compression: Compression | undefined;
+  readonly token: string;
+  readonly origin: string | undefined;
+}
+
+const GRPC: HotFormat = { protocol: 'grpc', codec: 'proto' };
+const CONNECT_JSON: HotFormat = { protocol: 'connect', codec: 'json' };
+
+/** As clients spell them. There are other ways to, which are not in a hurry. */
+const FORMATS = new Map<string | undefined, HotFormat>([
+  ['application/grpc', GRPC],
+  ['application/grpc+proto', GRPC],
+  ['application/grpc+json', { protocol: 'grpc', codec: 'json' }],
+  ['application/proto', { protocol: 'connect', codec: 'proto' }],
+  ['application/json', CONNECT_JSON],
+  ['application/json; charset=utf-8', CONNECT_JSON],
+]);
+
+/** Hosts that nobody has to look at twice. */
+const PLAIN_AUTHORITY = /^[\w.-]{1,253}(?::\d{1,4}|:[1-5]\d{4})?$/;
+
+/**
+ * Reads the headers of a POST to a hot method. Undefined for whatever is unusual, ill-formed or not served: the other
+ * path knows what to say to that.
+ */
+export function readHead(
+  method: HotMethod,
+  authority: string | undefined,
+  headers: IncomingHttpHeaders,
+  rawHeaders: readonly string[],
+  longestMs: number,
+): CallHead | undefined {
+  const format = FORMATS.get(headers['content-type']);
+  if (format === undefined || authority === undefined || !PLAIN_AUTHORITY.test(authority)) return undefined;
+  const { protocol } = format;
+  const isGrpc = protocol === 'grpc';
+  const origin = headers.origin;
+  if (isGrpc && origin !== undefined) return undefined;
+  const timeout = one(headers[isGrpc ? 'grpc-timeout' : 'connect-timeout-ms']);
+  const timeoutMs = timeout === undefined ? longestMs : limitedTimeoutMs(protocol, timeout, longestMs);
+  const encoding = one(headers[isGrpc ? 'grpc-encoding' : 'content-encoding']) ?? 'identity';
+  const decompress = encoding === 'identity' ? undefined : decompressorOf(encoding);
+  if (timeoutMs === undefined || (encoding !== 'identity' && decompress === undefined)) return undefined;
+  const accepted = one(headers[isGrpc ? 'grpc-accept-encoding' : 'accept-encoding']);
+  return {
+    ...{ method, format, timeoutMs, decompress, origin },
+    announcedBytes: isGrpc ? 0 : Number(headers['content-length'] ?? 0),
+    compression: answerCompression(protocol, encoding, accepted),
+    token: tokenIn(
+      repeats(rawHeaders, 'authorization') ? undefined : headers.authorization,
+      one(headers['x-api-key']),
+    ),
+  };
+}
+
+/** Node joins the values of these headers; only cookies come as a list. */
+function one(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : value?.join(', ');
+}

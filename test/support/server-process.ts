@@ -129,7 +129,7 @@ async function launch(dataDir: string, env: Readonly<Record<string, string>>): P
   }
 }
 
-function exitOf(child: ChildProcess): Promise<Exit> {
+export function exitOf(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => {
     child.on('exit', (code, signal) => resolve({ code, signal }));
     child.on('error', () => resolve({ code: -1, signal: null }));
@@ -137,7 +137,7 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 }
 
 /** A shell that waits for a word, and kills the server if this process ends without having said it. */
-function dieTogether({ pid }: ChildProcess, exited: Promise<Exit>): void {
+export function dieTogether({ pid }: ChildProcess, exited: Promise<Exit>): void {
   if (pid === undefined) return;
   const watchdog = spawn('sh', ['-c', 'read -r _ || kill -9 "$0"', String(pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],

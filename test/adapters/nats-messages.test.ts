@@ -55,7 +55,8 @@ describe('a sealed message', () => {
 describe('the message of a notice', () => {
   const change = changeAfter('shop', undefined);
   const notice = { project: 'shop', revision: change.revision, hash: change.hash, change };
-  const encoded = (value: unknown) => Buffer.from(JSON.stringify(value));
+  const lines = (...values: readonly unknown[]) =>
+    Buffer.from(values.map((value) => JSON.stringify(value)).join('\n'));
 
   it('carries the change, unless that is large', () => {
     expect(decodeNotice(encodeNotice(notice))).toEqual(notice);
@@ -70,6 +71,7 @@ describe('the message of a notice', () => {
 
   it('is a notice without its change if that is another one, or of a shape that is not known', () => {
     const { project, revision, hash } = notice;
+    const head = { project, revision, hash };
     const { operations, ...partial } = change;
     for (const wrong of [
       { ...change, project: 'other' },
@@ -80,7 +82,10 @@ describe('the message of a notice', () => {
       { ...change, time: 3 },
       ...[partial, 'text', null, [], 7],
     ])
-      expect(decodeNotice(encoded({ ...notice, change: wrong }))).toEqual({ project, revision, hash });
+      expect(decodeNotice(lines(head, wrong))).toEqual(head);
+    expect(decodeNotice(lines(head, change))).toEqual({ ...head, change });
+    for (const wrong of ['{', '', '\n'])
+      expect(decodeNotice(Buffer.concat([lines(head), Buffer.from(`\n${wrong}`)]))).toEqual(head);
   });
 
   it('is none without a project, revision and hash', () => {
@@ -93,7 +98,7 @@ describe('the message of a notice', () => {
       { project: 'shop', revision: 1 },
       ...[null, 'text', [], 7, true],
     ])
-      expect(decodeNotice(encoded(wrong))).toBeUndefined();
+      expect(decodeNotice(lines(wrong, change))).toBeUndefined();
     expect(decodeNotice(Buffer.from('{'))).toBeUndefined();
     expect(decodeNotice(Buffer.of(0x22, 0xff, 0x22))).toBeUndefined();
   });

@@ -1,21 +1,15 @@
 import type { Change } from '../../core/change.ts';
+import { changeText, readChange } from '../../core/change-text.ts';
 import type { ChangeNotice } from '../../ports/change-bus.ts';
 
-/** A change whose message would be larger is left out: whoever needs it reads the log. */
-const LARGEST_INLINE_BYTES = 65_536;
+/** A change of more characters is left out: whoever needs it reads the log. */
+const LARGEST_INLINE = 65_536;
 
-const TEXTS = [
-  ...['action', 'actor', 'reason', 'time', 'project'],
-  ...['idempotencyKey', 'requestDigest', 'previousHash', 'hash'],
-] as const;
-
-/** A notice as bytes, with its change if that is small. */
-export function encodeNotice(notice: ChangeNotice): Uint8Array {
-  const { project, revision, hash } = notice;
-  const whole = Buffer.from(JSON.stringify(notice));
-  return whole.length <= LARGEST_INLINE_BYTES
-    ? whole
-    : Buffer.from(JSON.stringify({ project, revision, hash }));
+/** A notice as bytes: a line about it, and then its change as the log has it, if that is small. */
+export function encodeNotice({ project, revision, hash, change }: ChangeNotice): Uint8Array {
+  const head = JSON.stringify({ project, revision, hash });
+  const text = change === undefined ? '' : changeText(change);
+  return Buffer.from(text !== '' && text.length <= LARGEST_INLINE ? `${head}\n${text}` : head);
 }
 
 /**
@@ -23,33 +17,36 @@ export function encodeNotice(notice: ChangeNotice): Uint8Array {
  * that is not known, is left out.
  */
 export function decodeNotice(body: Uint8Array): ChangeNotice | undefined {
-  const fields = fieldsOf(parse(body));
-  const { project, revision, hash } = Object.fromEntries(fields);
+  const text = textOf(body);
+  const [head = ''] = text.split('\n', 1);
+  const { project, revision, hash } = fieldsOf(head);
   if (typeof project !== 'string' || typeof hash !== 'string') return undefined;
   if (typeof revision !== 'number' || !Number.isSafeInteger(revision) || revision < 0) return undefined;
-  const change = fields.get('change');
-  const isAnnounced =
-    isChange(change) && change.project === project && change.revision === revision && change.hash === hash;
-  return { project, revision, hash, ...(isAnnounced && { change }) };
+  const change = announced(text.slice(head.length + 1), project, revision);
+  return { project, revision, hash, ...(change?.hash === hash && { change }) };
 }
 
-function parse(body: Uint8Array): unknown {
+function announced(text: string, project: string, revision: number): Change | undefined {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return text === '' ? undefined : readChange(text, project, revision);
   } catch {
     return undefined;
   }
 }
 
-function isChange(value: unknown): value is Change {
-  const fields = fieldsOf(value);
-  return (
-    fields.get('format') === 1 &&
-    Array.isArray(fields.get('operations')) &&
-    TEXTS.every((name) => typeof fields.get(name) === 'string')
-  );
+function textOf(body: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch {
+    return '';
+  }
 }
 
-function fieldsOf(value: unknown): ReadonlyMap<string, unknown> {
-  return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : []);
+function fieldsOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { CompiledFlag } from '../core/compile-flag.ts';
 import type { Context } from '../core/context.ts';
 import { FlagError } from '../core/errors.ts';
@@ -13,7 +13,7 @@ export interface Selection {
   /** Web keys: flags that are not client-visible do not exist for them, and the others come without details. */
   readonly clientVisibleOnly: boolean;
   /** Absent: every flag. */
-  readonly flagKeys?: readonly string[];
+  readonly flagKeys?: readonly string[] | undefined;
 }
 
 /** The answer for one flag; for whoever may not see it, exactly what an unknown flag answers. Clients get no detail. */
@@ -35,13 +35,13 @@ export function decide(
  */
 export function forClients(outcome: Outcome): Outcome {
   if (outcome.detail === '' && outcome.ruleId === '') return outcome;
-  const known = publicForms.get(outcome) ?? { ...outcome, detail: '', ruleId: '' };
-  publicForms.set(outcome, known);
-  return known;
+  return perOutcome(publicForms, outcome, () => ({ ...outcome, detail: '', ruleId: '' }));
 }
 
-/** An outcome is one object as long as its flag stays the same, and so is its public form. */
+// An outcome is one object as long as its flag stays the same, and so is what is made from it alone.
 const publicForms = new WeakMap<Outcome, Outcome>();
+const mismatched = new WeakMap<Outcome, Outcome>();
+const digests = new WeakMap<Outcome, string>();
 
 /** The answer of a flag that does not exist. */
 export function notFound(flag: string): Outcome {
@@ -49,8 +49,11 @@ export function notFound(flag: string): Outcome {
 }
 
 /** The answer to a caller who expects another type than the flag has. */
-export function typeMismatch({ flag, type, flagVersion }: Outcome): Outcome {
-  return valueless(flag, 'TYPE_MISMATCH', `is of type ${type}`, flagVersion);
+export function typeMismatch(outcome: Outcome): Outcome {
+  const { flag, type, flagVersion } = outcome;
+  return perOutcome(mismatched, outcome, () =>
+    valueless(flag, 'TYPE_MISMATCH', `is of type ${type}`, flagVersion),
+  );
 }
 
 /** Whether an outcome has a value of another type than expected. No expectation is met by everything. */
@@ -88,10 +91,27 @@ function named(snapshot: Snapshot, keys: readonly string[]): CompiledFlag[] {
 
 /** Names a set of decisions by what they say, whatever revision they were made at. */
 export function etagOfDecisions(outcomes: readonly Outcome[]): string {
-  const hash = createHash('sha256');
-  for (const { flag, flagVersion, variation, reason, ruleId, detail } of outcomes)
-    hash.update(`${flag}\n${flagVersion}\n${variation}\n${reason}\n${ruleId}\n${detail.length}:${detail}\n`);
-  return `"${hash.digest('base64url').slice(0, 27)}"`;
+  let all = '';
+  for (const outcome of outcomes) all += perOutcome(digests, outcome, () => digestOf(outcome));
+  return `"${sha256(all).slice(0, 27)}"`;
+}
+
+/** All are equally long, so that they need no separator. */
+function digestOf({ flag, flagVersion, variation, reason, ruleId, detail }: Outcome): string {
+  return sha256(JSON.stringify([flag, flagVersion, variation, reason, ruleId, detail]));
+}
+
+function sha256(text: string): string {
+  return hash('sha256', text, 'base64url');
+}
+
+function perOutcome<T>(known: WeakMap<Outcome, T>, outcome: Outcome, make: () => T): T {
+  let made = known.get(outcome);
+  if (made === undefined) {
+    made = make();
+    known.set(outcome, made);
+  }
+  return made;
 }
 
 /** The limits on a context that a stranger sends. Rejects with `invalid` or `exhausted`, naming the path. */

@@ -45,10 +45,17 @@ export function snapshotAt(catalog: Catalog, place: Place): Snapshot {
   return snapshot;
 }
 
-/** The same, at `minRevision` or later. Rejects with `unavailable` if that is not here yet. */
-export async function snapshotSince(catalog: Catalog, place: Place, minRevision: number): Promise<Snapshot> {
+/**
+ * The same, at `minRevision` or later: at once if that is here. Rejects with `unavailable` if it cannot be had.
+ */
+export function snapshotSince(
+  catalog: Catalog,
+  place: Place,
+  minRevision: number,
+): Snapshot | Promise<Snapshot> {
+  const snapshot = catalog.snapshot(place.project, place.environment);
+  if (snapshot !== undefined && snapshot.revision >= minRevision) return snapshot;
+  if (minRevision === 0) return snapshotAt(catalog, place);
   // The environment may be as new as the revision.
-  const known = catalog.snapshot(place.project, place.environment)?.revision ?? 0;
-  if (known < minRevision) await catalog.catchUp(place.project, minRevision);
-  return snapshotAt(catalog, place);
+  return catalog.catchUp(place.project, minRevision).then(() => snapshotAt(catalog, place));
 }

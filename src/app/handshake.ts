@@ -1,10 +1,12 @@
 import type { Context } from '../core/context.ts';
 import { FlagError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
+import type { Snapshot } from '../core/snapshot.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Catalog } from './catalog.ts';
 import { decideAll, etagOfDecisions } from './decisions.ts';
 import { type Place, snapshotSince } from './environment-access.ts';
+import { onward } from './onward.ts';
 import type { Principal } from './principal.ts';
 import { tokenFor } from './watch-request.ts';
 
@@ -40,11 +42,16 @@ export interface Handshake {
   readonly resumeToken: string;
 }
 
-/** Everything that a client needs at its start. Rejects with `failed_precondition` for another protocol version. */
-export async function handshake(
-  parts: { readonly catalog: Catalog; readonly clock: Clock },
-  request: HandshakeRequest,
-): Promise<Handshake> {
+interface HandshakeParts {
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+}
+
+/**
+ * Everything that a client needs at its start: at once, unless the revision it asks for is not here yet. Rejects with
+ * `failed_precondition` for another protocol version.
+ */
+export function handshake(parts: HandshakeParts, request: HandshakeRequest): Handshake | Promise<Handshake> {
   if (request.protocolVersion !== PROTOCOL_VERSION)
     throw new FlagError(
       'failed_precondition',
@@ -54,25 +61,30 @@ export async function handshake(
         metadata: { min: String(PROTOCOL_VERSION), max: String(PROTOCOL_VERSION) },
       },
     );
+  const snapshot = snapshotSince(parts.catalog, request.place, request.minRevision);
+  return onward(snapshot, (found) => handshakeIn(parts, request, found));
+}
+
+function handshakeIn(
+  { catalog, clock }: HandshakeParts,
+  request: HandshakeRequest,
+  snapshot: Snapshot,
+): Handshake {
   const { principal, place, context, flagKeys } = request;
-  const snapshot = await snapshotSince(parts.catalog, place, request.minRevision);
-  const { hash } = parts.catalog.state(place.project);
-  const seenAt = parts.clock.now();
+  const { hash } = catalog.state(place.project);
+  const seenAt = clock.now();
   const clientVisibleOnly = principal.kind === 'web';
-  const { outcomes } = decideAll(snapshot, context, seenAt, {
-    clientVisibleOnly,
-    ...(flagKeys !== undefined && { flagKeys }),
-  });
+  const { outcomes } = decideAll(snapshot, context, seenAt, { clientVisibleOnly, flagKeys });
   const etag = etagOfDecisions(outcomes);
   const notModified = request.etag === etag;
   return {
     revision: snapshot.revision,
     etag,
     notModified,
-    stalenessMs: parts.catalog.stalenessMs(place.project),
+    stalenessMs: catalog.stalenessMs(place.project),
     outcomes: notModified ? [] : outcomes,
     resumeToken: tokenFor(
-      parts.catalog,
+      catalog,
       { principal, place, view: { kind: 'decisions', context }, flagKeys },
       { revision: snapshot.revision, hash, seenAt },
     ),

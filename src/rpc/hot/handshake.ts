@@ -1,0 +1,33 @@
+import type { Place } from '../../app/environment-access.ts';
+import { type Handshake, handshake as handshakeIn } from '../../app/handshake.ts';
+import { onward } from '../../app/onward.ts';
+import type { Principal } from '../../app/principal.ts';
+import { checkedContext } from '../convert/context.ts';
+import type { EvaluationParts } from '../evaluation-parts.ts';
+import type { HandshakeQuery } from '../wire/queries.ts';
+import { checkClient, checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
+
+/** What a client needs at its start. */
+export interface Shaken extends Handshake {
+  readonly place: Place;
+}
+
+/** Handshake. A promise only for a revision that is not here yet. Throws, or rejects with, a FlagError. */
+export function handshake(
+  parts: EvaluationParts,
+  principal: Principal,
+  query: HandshakeQuery,
+): Shaken | Promise<Shaken> {
+  const place = placeIn(principal, query.environment);
+  checkClient(query.client);
+  const answer = handshakeIn(parts, {
+    principal,
+    place,
+    protocolVersion: query.protocolVersion,
+    context: checkedContext(query.context, parts.contextLimits),
+    flagKeys: checkedFlagKeys(query.flagKeys),
+    etag: query.etag,
+    minRevision: checkedRevision(query.minRevision),
+  });
+  return onward(answer, (made) => ({ ...made, place }));
+}

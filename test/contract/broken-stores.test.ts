@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { brokenBuses } from './broken-buses.ts';
+import { brokenFleetRegistries } from './broken-fleet-registries.ts';
 import { brokenLogs } from './broken-logs.ts';
 import { brokenProjections } from './broken-projections.ts';
 import { changeBusChecks } from './change-bus.ts';
 import { changeLogChecks } from './change-log.ts';
 import { type Check, checkTitled, runCheck, type SeededBug, type Store } from './contract.ts';
+import { fleetRegistryChecks } from './fleet-registry.ts';
+import { createInProcessFleetStore } from './fleet-stores.ts';
 import { createHubStore } from './hub-store.ts';
 import { projectionChecks } from './projection.ts';
 import { createSqliteLogStore, createSqliteProjectionStore } from './sqlite-stores.ts';
@@ -39,3 +42,9 @@ declareTrial(
   createSqliteProjectionStore,
 );
 declareTrial('the contract of the change bus', changeBusChecks, brokenBuses, createHubStore);
+declareTrial(
+  'the contract of the fleet registry',
+  fleetRegistryChecks,
+  brokenFleetRegistries,
+  createInProcessFleetStore,
+);

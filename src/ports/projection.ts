@@ -23,6 +23,9 @@ export interface Projection extends AsyncDisposable {
    */
   load(project: string): Promise<ProjectedState | undefined>;
 
+  /** Must return where the state of the last successful `apply` or `reset` stands. Need not notice damage. */
+  at(project: string): Promise<Position | undefined>;
+
   /** Must return every project that has a state, in code point order. */
   projects(): Promise<readonly string[]>;
 }

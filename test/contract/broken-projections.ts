@@ -108,6 +108,11 @@ export const brokenProjections: readonly SeededBug<Projection>[] = [
     wrap: inMemory,
   },
   {
+    bug: 'says where a reset would have to start',
+    foundBy: 'says where the state of the last apply or reset stands',
+    wrap: (projection) => ({ ...projection, at: async (project) => (await projection.at(project)) ?? START }),
+  },
+  {
     bug: 'loads in two halves',
     foundBy: 'never loads a part of a state while applies and resets go on',
     wrap: (projection) => ({

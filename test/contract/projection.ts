@@ -189,6 +189,23 @@ const resetChecks: readonly Check<ProjectionStore>[] = [
     },
   },
   {
+    title: 'says where the state of the last apply or reset stands',
+    async run(store) {
+      await using projection = await store.open();
+      await using other = await store.open();
+      expect(await projection.at('shop')).toBeUndefined();
+      expect(await projection.apply('shop', at(1), at(2), [])).toBe(false);
+      expect(await projection.at('shop')).toBeUndefined();
+      await advance(projection, EMPTY_STATE, [put(flagObject('a'))]);
+      expect(await other.at('shop')).toEqual(at(1));
+      expect(await other.at('SHOP')).toBeUndefined();
+      await other.reset('shop', at(7), []);
+      expect(await projection.at('shop')).toEqual(at(7));
+      expect(await projection.apply('shop', at(6), at(7), [])).toBe(false);
+      expect(await projection.at('shop')).toEqual(at(7));
+    },
+  },
+  {
     title: 'never loads a part of a state while applies and resets go on',
     async run(store) {
       await using writer = await store.open();
@@ -253,6 +270,7 @@ const resetChecks: readonly Check<ProjectionStore>[] = [
         () => projection.apply('shop', at(1), at(2), []),
         () => projection.reset('shop', at(1), []),
         () => projection.load('shop'),
+        () => projection.at('shop'),
         () => projection.projects(),
       ];
       for (const operation of operations)

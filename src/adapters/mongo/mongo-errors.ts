@@ -73,6 +73,14 @@ export function tooLarge(cause?: unknown): FlagError {
   });
 }
 
+/** That another replica is writing the same. */
+export function elsewhere(cause?: unknown): FlagError {
+  return new FlagError('unavailable', 'another replica is writing this', {
+    reason: 'STORE_BUSY',
+    ...(cause !== undefined && { cause }),
+  });
+}
+
 export function storeClosed(): FlagError {
   return new FlagError('unavailable', 'the store is closed', { reason: 'STORE_CLOSED' });
 }

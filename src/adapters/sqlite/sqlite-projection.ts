@@ -72,6 +72,11 @@ export async function openSqliteProjection(directory: string, options?: OpenOpti
       ),
     load: (project) =>
       apart((connection) => connection.inTurns('BEGIN', () => loadSteps(connection, project))),
+    at: (project) =>
+      database.read(() => {
+        const standing = tables.standing(project);
+        return standing && { revision: standing.revision, hash: standing.hash };
+      }),
     projects: () => database.read(() => tables.projects()),
     async [Symbol.asyncDispose]() {
       database[Symbol.dispose]();

@@ -103,7 +103,12 @@ export class LiveProject {
   /** Compares with the log's head, and fetches what is missing. Rejects with `unavailable` if the log cannot be read. */
   async compare(head: Head | undefined, startedAt: number): Promise<void> {
     const { revision, hash } = this.#state;
-    if (revision !== (head?.revision ?? 0) || hash !== (head?.hash ?? '')) await this.fetch();
+    if (revision !== (head?.revision ?? 0) || hash !== (head?.hash ?? '')) {
+      const running = this.#fetching;
+      await this.fetch();
+      // A run that was under way may have read the log before it had this head.
+      if (running !== undefined && this.#state.revision < (head?.revision ?? 0)) await this.fetch();
+    }
     if (this.#trouble === undefined) this.#verifiedAt = startedAt;
   }
 

@@ -65,7 +65,8 @@ function isOn(outcome: Outcome): boolean {
   return outcome.value === true;
 }
 
-function snapshotOf({ flags, betaUsers }: Scenario): Snapshot {
+/** The flags of a scenario, compiled. */
+export function snapshotOf({ flags, betaUsers }: Scenario): Snapshot {
   const parts = { project: 'bench', environment: 'production', revision: 1, releases: [] };
   return buildSnapshot({ ...parts, flags: flags.map(compiledFlag), segments: [betaSegment(betaUsers)] });
 }

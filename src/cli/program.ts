@@ -12,6 +12,11 @@ interface Noun {
 
 const nouns: readonly Noun[] = [
   { name: 'serve', summary: 'run the service', load: () => import('./commands/serve.ts') },
+  {
+    name: 'health',
+    summary: 'whether the service on this machine takes calls',
+    load: () => import('./commands/health.ts'),
+  },
   { name: 'project', summary: 'projects', load: () => import('./commands/project.ts') },
   { name: 'env', summary: 'environments of a project', load: () => import('./commands/env.ts') },
   {

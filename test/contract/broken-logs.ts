@@ -116,6 +116,24 @@ const appendBugs: readonly SeededBug<ChangeLog>[] = [
     foundBy: KEYS_ON_APPEND,
     wrap: (log) => ({ ...log, append: folding(log, (key) => key.trimEnd()).append }),
   },
+  {
+    bug: 'replaces lone surrogates',
+    foundBy: 'refuses a project or an idempotency key with a lone surrogate, and finds none that is like it',
+    wrap: (log) =>
+      appending(log, (change) => ({
+        ...change,
+        project: change.project.toWellFormed(),
+        idempotencyKey: change.idempotencyKey.toWellFormed(),
+      })),
+  },
+  {
+    bug: 'cuts what is too large',
+    foundBy: 'holds a change of 20 MiB, or refuses it as exhausted, and takes the next one either way',
+    wrap: (log) =>
+      appending(log, (change) =>
+        JSON.stringify(change).length > 16 * 2 ** 20 ? { ...change, operations: [] } : change,
+      ),
+  },
 ];
 
 const raceBugs: readonly SeededBug<ChangeLog>[] = [

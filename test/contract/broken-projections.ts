@@ -108,6 +108,21 @@ export const brokenProjections: readonly SeededBug<Projection>[] = [
     wrap: inMemory,
   },
   {
+    bug: 'takes dollar signs out of names',
+    foundBy:
+      'loads objects as they were applied, to the last code point and whatever their members are called',
+    wrap: (projection) =>
+      applying(projection, (operations) => JSON.parse(JSON.stringify(operations).replaceAll('"$', '"'))),
+  },
+  {
+    bug: 'leaves out what is large',
+    foundBy: 'holds objects of four mebibytes',
+    wrap: (projection) =>
+      applying(projection, (operations) =>
+        operations.filter((operation) => JSON.stringify(operation).length < 2 ** 22),
+      ),
+  },
+  {
     bug: 'says where a reset would have to start',
     foundBy: 'says where the state of the last apply or reset stands',
     wrap: (projection) => ({ ...projection, at: async (project) => (await projection.at(project)) ?? START }),

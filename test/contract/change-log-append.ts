@@ -1,8 +1,9 @@
 import { expect } from 'vitest';
+import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { Change } from '../../src/core/change.ts';
 import type { ChangeLog } from '../../src/ports/change-log.ts';
 import type { Check, Store } from './contract.ts';
-import { CONFUSABLE, chain, changeAfter, headOf } from './samples.ts';
+import { CONFUSABLE, chain, changeAfter, flagObject, headOf } from './samples.ts';
 
 const APPENDED = { kind: 'appended' };
 const SLOT_TAKEN = { kind: 'slot_taken' };
@@ -152,6 +153,48 @@ export const appendChecks: readonly Check<Store<ChangeLog>>[] = [
       }));
       await appendAll(log, changes);
       await expectLog(log, 'shop', changes);
+    },
+  },
+  {
+    title: 'refuses a project or an idempotency key with a lone surrogate, and finds none that is like it',
+    async run(store) {
+      await using log = await store.open();
+      const replaced = changeAfter('shop', undefined, { idempotencyKey: 'key \ufffd' });
+      await appendAll(log, [replaced]);
+      const lone = { idempotencyKey: 'key \ud800' };
+      for (const change of [
+        changeAfter('shop', replaced, lone),
+        changeAfter('shop \udfff', undefined),
+        changeAfter('shop \ud800', undefined),
+      ])
+        await expect(log.append(change)).rejects.toMatchObject({ name: 'FlagError', kind: 'invalid' });
+      expect(await log.byIdempotencyKey('shop', lone.idempotencyKey)).toBeUndefined();
+      await expectLog(log, 'shop', [replaced]);
+      expect(await log.heads()).toEqual([headOf(replaced)]);
+    },
+  },
+  {
+    title: 'holds a change of 20 MiB, or refuses it as exhausted, and takes the next one either way',
+    async run(store) {
+      await using log = await store.open();
+      const first = changeAfter('shop', undefined);
+      await appendAll(log, [first]);
+      const operations: Change['operations'] = [
+        { op: 'put', object: flagObject('huge', 'v'.repeat(20 * 2 ** 20)) },
+      ];
+      const huge = changeAfter('shop', first, { operations, idempotencyKey: 'huge' });
+      const outcome = await log.append(huge).catch((error: unknown) => error);
+      if (outcome instanceof Error) {
+        expect(outcome).toMatchObject({ name: 'FlagError', kind: 'exhausted' });
+        await appendAll(log, [changeAfter('shop', first)]);
+        expect(await log.byIdempotencyKey('shop', 'huge')).toBeUndefined();
+      } else {
+        await appendAll(log, [changeAfter('shop', huge)]);
+        // By its text: where they differ, nobody would want to see how.
+        const found = await log.byIdempotencyKey('shop', 'huge');
+        expect(canonicalJson(found) === canonicalJson(huge)).toBe(true);
+      }
+      expect((await log.head('shop'))?.revision).toBe(outcome instanceof Error ? 2 : 3);
     },
   },
 ];

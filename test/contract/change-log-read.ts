@@ -1,43 +1,13 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Change, Head } from '../../src/core/change.ts';
-import type { Json } from '../../src/core/model.ts';
 import type { ChangeLog } from '../../src/ports/change-log.ts';
 import { appendAll, expectLog } from './change-log-append.ts';
 import { logModel } from './change-log-model.ts';
 import type { Check, Store } from './contract.ts';
-import { CONFUSABLE, chain, flagObject, headOf, inCodePointOrder, secondsIn } from './samples.ts';
+import { CONFUSABLE, chain, EXTREMES, flagObject, headOf, inCodePointOrder, secondsIn } from './samples.ts';
 
 const MEBIBYTE = 1_048_576;
-
-/** Values at the edges of what JSON and Unicode hold. */
-const EXTREMES: Json = {
-  texts: [
-    '',
-    ' ',
-    '\u0001\u001f\u007f\u0080',
-    '"\\/\b\f\n\r\t',
-    '\u2028\u2029\ufeff',
-    '\uffff',
-    '\u{10ffff}',
-    ...CONFUSABLE,
-  ],
-  numbers: [
-    0,
-    -1,
-    0.1,
-    1e21,
-    1e-7,
-    5e-324,
-    Number.MAX_VALUE,
-    -Number.MAX_VALUE,
-    Number.MAX_SAFE_INTEGER,
-    2 ** 63,
-  ],
-  empty: [[], {}, [[]], [{}], null, false],
-  names: Object.fromEntries(CONFUSABLE.map((name) => [name, name])),
-  '': { '': { '': '' } },
-};
 
 /** Reads a project's log page by page, forwards. */
 async function readPages(log: ChangeLog, project: string, limit: number): Promise<Change[]> {

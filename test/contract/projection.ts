@@ -6,7 +6,7 @@ import type { Position, ProjectedState, Projection } from '../../src/ports/proje
 import { allDone, type Check, declareContract, type Store } from './contract.ts';
 import { appliedTo, EMPTY_STATE, standing } from './folded-state.ts';
 import { expectState, projectionModel } from './projection-model.ts';
-import { CONFUSABLE, flagObject, inCodePointOrder } from './samples.ts';
+import { CONFUSABLE, EXTREMES, flagObject, inCodePointOrder } from './samples.ts';
 
 /** A store that can also be harmed, as a bad disk would. */
 export interface ProjectionStore extends Store<Projection> {
@@ -186,6 +186,43 @@ const resetChecks: readonly Check<ProjectionStore>[] = [
       await using projection = await store.open();
       await expectState(projection, 'shop', model);
       await expectState(projection, 'shop', await advance(projection, model, [remove('extra')]));
+    },
+  },
+  {
+    title: 'loads objects as they were applied, to the last code point and whatever their members are called',
+    async run(store) {
+      let model: ProjectedState = EMPTY_STATE;
+      const extreme = (variation: number) => put(flagObject('extreme', { variation, of: EXTREMES }));
+      const proto = put(flagObject('proto', JSON.parse('{"__proto__":{"$set":{"key":1}},"_id":1}')));
+      {
+        await using projection = await store.open();
+        for (const variation of [1, 2]) model = await advance(projection, model, [extreme(variation), proto]);
+      }
+      await using projection = await store.open();
+      await expectState(projection, 'shop', model);
+      const texts = (await projection.load('shop'))?.objects.map((stored) => JSON.stringify(stored.object));
+      expect(texts?.toString()).toContain('"__proto__":{"$set":{"key":1}}');
+    },
+  },
+  {
+    title: 'holds objects of four mebibytes',
+    async run(store) {
+      await using projection = await store.open();
+      const text = `\u00e9${'v'.repeat(4 * 2 ** 20)}`;
+      const [first, second] = [`${text}1`, `${text}2`];
+      await advance(projection, EMPTY_STATE, [put(flagObject('a', first)), put(flagObject('b', first))]);
+      const to = at(2);
+      expect(await projection.apply('shop', at(1), to, [put(flagObject('a', second))])).toBe(true);
+      const values = (await projection.load('shop'))?.objects.map(({ object }) =>
+        object.kind === 'flag' ? [object.state.key, object.state.variations[0]?.value] : [],
+      );
+      // By a comparison of their own: where they differ, nobody would want to see how.
+      expect(new Map(values?.map(([key, value]) => [key, value === (key === 'a' ? second : first)]))).toEqual(
+        new Map([
+          ['a', true],
+          ['b', true],
+        ]),
+      );
     },
   },
   {

@@ -18,6 +18,8 @@ export const CONFUSABLE = [
   'key ',
   ' key',
   'key\u200b',
+  'key\u0000',
+  'key\u0000a',
   'k\u00e9y',
   'ke\u0301y',
   '\uff4b\uff45\uff59',
@@ -38,6 +40,8 @@ export const CONFUSABLE = [
   '$key',
   'key.a',
   '{"$gt":""}',
+  '$where',
+  '.',
   '__proto__',
   'constructor',
   "'; --",
@@ -46,6 +50,44 @@ export const CONFUSABLE = [
   '010',
   '1e1',
 ];
+
+/** Values at the edges of what JSON and Unicode hold. */
+export const EXTREMES: Json = {
+  texts: [
+    '',
+    ' ',
+    '\u0000',
+    '\u0001\u001f\u007f\u0080',
+    '"\\/\b\f\n\r\t',
+    '\u2028\u2029\ufeff',
+    '\uffff',
+    '\u{10ffff}',
+    '\ud83d',
+    '\ude00 alone',
+    ...CONFUSABLE,
+  ],
+  numbers: [
+    0,
+    -1,
+    0.1,
+    1e21,
+    1e-7,
+    5e-324,
+    Number.MAX_VALUE,
+    -Number.MAX_VALUE,
+    Number.MAX_SAFE_INTEGER,
+    2 ** 63,
+  ],
+  empty: [[], {}, [[]], [{}], null, false],
+  names: Object.fromEntries(CONFUSABLE.map((name) => [name, name])),
+  order: { b: 1, a: 2, 10: 3, 9: 4 },
+  depth: nested(400),
+  '': { '': { '': '' } },
+};
+
+function nested(levels: number): Json {
+  return levels === 0 ? {} : { in: [nested(levels - 2)] };
+}
 
 /** A flag that holds a value. */
 export function flag(key: string, value: Json = true): Flag {

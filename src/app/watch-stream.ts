@@ -20,6 +20,13 @@ interface Moment {
   readonly ms: number;
 }
 
+/** A place in the log and in time. */
+interface Point {
+  readonly revision: number;
+  readonly hash: string;
+  readonly at: number;
+}
+
 /** What one watcher is told, in order: each message is worked out when it is asked for. */
 export class WatchStream {
   readonly #parts: WatchParts;
@@ -28,9 +35,9 @@ export class WatchStream {
   readonly #view: View;
   readonly #startedAt: number;
   /** What the view was last brought to. */
-  #seen: { revision: number; hash: string; at: number } = { revision: 0, hash: '', at: 0 };
-  /** The revision that the watcher knows it is at. */
-  #told = 0;
+  #seen: Point = { revision: 0, hash: '', at: 0 };
+  /** Where the watcher knows it is; undefined before it has anything. */
+  #told: Point | undefined;
   #saidAt: number;
   #ended: GoodbyeReason | undefined;
   /** The snapshot that is being sent. */
@@ -54,7 +61,7 @@ export class WatchStream {
         : readToken(this.#parts.catalog.genesis(place.project), this.#scope, resumeToken);
     if (point !== undefined && !(await this.#reached(point, signal))) {
       this.#ended = 'behind';
-      this.#seen = { revision: point.revision, hash: point.hash, at: point.seenAt };
+      this.#told = pointOf(point);
       return;
     }
     const reason = await this.#startReason(point);
@@ -63,8 +70,7 @@ export class WatchStream {
     const touched =
       point && reason === 'resumed' ? await this.#touched(point.revision, snapshot.revision) : undefined;
     if (point !== undefined && touched !== undefined && this.#view.resume(snapshot, point.seenAt, touched)) {
-      this.#told = point.revision;
-      yield* this.#changes(moment, touched);
+      yield* this.#changes(pointOf(point), moment, touched);
     } else yield* this.#full(moment, reason === 'resumed' ? 'unknown_past' : reason);
   }
 
@@ -87,11 +93,11 @@ export class WatchStream {
         return this.next();
       }
       if (!isEmpty(content)) {
-        const from = this.#told;
-        this.#told = snapshot.revision;
+        const from = this.#told?.revision ?? 0;
+        this.#told = this.#seen;
         this.#saidAt = now;
         const cause = changed ? 'change' : 'schedule';
-        return { kind: 'delta', from, to: snapshot.revision, cause, content, token: this.#token() };
+        return { kind: 'delta', from, to: snapshot.revision, cause, content, token: this.#token(this.#seen) };
       }
     }
     return now >= this.#saidAt + this.#parts.options.heartbeatMs ? this.#bookmark(now) : undefined;
@@ -114,7 +120,7 @@ export class WatchStream {
     this.#moveTo(moment);
     yield this.#hello('full', reason, snapshot.revision);
     for (const content of parts) yield { kind: 'part', content };
-    this.#told = snapshot.revision;
+    this.#told = this.#seen;
     this.#saidAt = moment.ms;
     const stateHash = createHash('sha256')
       .update(
@@ -124,15 +130,17 @@ export class WatchStream {
           .join(''),
       )
       .digest();
-    const token = this.#token();
+    const token = this.#token(this.#seen);
     yield { kind: 'end', revision: snapshot.revision, count: lines.length, stateHash, token };
   }
 
-  *#changes(moment: Moment, touched: Touched): Generator<WatchEvent, void> {
+  *#changes(point: Point, moment: Moment, touched: Touched): Generator<WatchEvent, void> {
     const { snapshot } = moment;
+    const from = point.revision;
+    this.#told = point;
     const content = this.#view.step(snapshot, moment.ms, touched);
     this.#moveTo(moment);
-    if (isEmpty(content) && snapshot.revision === this.#told) {
+    if (isEmpty(content) && snapshot.revision === from) {
       yield this.#hello('nothing', 'resumed', snapshot.revision);
       return;
     }
@@ -141,10 +149,9 @@ export class WatchStream {
       return;
     }
     yield this.#hello('changes', 'resumed', snapshot.revision);
-    const from = this.#told;
-    this.#told = snapshot.revision;
+    this.#told = this.#seen;
     const cause = snapshot.revision > from ? 'change' : 'schedule';
-    yield { kind: 'delta', from, to: snapshot.revision, cause, content, token: this.#token() };
+    yield { kind: 'delta', from, to: snapshot.revision, cause, content, token: this.#token(this.#seen) };
   }
 
   /** Waits until the log is as far as the watcher has seen it elsewhere. */
@@ -188,11 +195,13 @@ export class WatchStream {
 
   #goodbye(reason: GoodbyeReason): WatchEvent {
     const retryAfterMs = reason === 'key_revoked' || reason === 'environment_gone' ? 0 : spread();
-    return { kind: 'goodbye', reason, retryAfterMs, token: this.#token() };
+    // What was seen here since, or is on its way in parts, the watcher does not have.
+    const token = this.#told === undefined ? '' : this.#token(this.#told);
+    return { kind: 'goodbye', reason, retryAfterMs, token };
   }
 
   #bookmark(now: number): WatchEvent {
-    this.#told = this.#seen.revision;
+    this.#told = this.#seen;
     this.#saidAt = now;
     return {
       kind: 'bookmark',
@@ -200,7 +209,7 @@ export class WatchStream {
       headHash: this.#seen.hash,
       stalenessMs: this.#parts.catalog.stalenessMs(this.#request.place.project),
       now,
-      token: this.#token(),
+      token: this.#token(this.#seen),
     };
   }
 
@@ -218,11 +227,14 @@ export class WatchStream {
     this.#seen = { revision: snapshot.revision, hash, at: ms };
   }
 
-  #token(): string {
-    const { revision, hash, at } = this.#seen;
+  #token({ revision, hash, at }: Point): string {
     const genesis = this.#parts.catalog.genesis(this.#request.place.project);
     return writeToken(genesis, this.#scope, { revision, seenAt: at, hash: shortHash(hash) });
   }
+}
+
+function pointOf({ revision, hash, seenAt }: ResumePoint): Point {
+  return { revision, hash, at: seenAt };
 }
 
 function viewOf({ view, flagKeys, principal }: WatchRequest): View {

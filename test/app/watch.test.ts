@@ -496,6 +496,42 @@ describe('the end of a watch', () => {
     expect(end).toMatchObject({ kind: 'unavailable' });
   });
 
+  it('gives a token of where the watcher is, whatever it was not told', async () => {
+    const instance = await shop();
+    const watcher = follow(instance);
+    await watcher.start();
+    const next = watcher.next();
+    const elsewhere = { environment: 'staging', flag: 'checkout' };
+    await instance.commit('shop', haltFlag(elsewhere, { by: '', reason: 'does not concern production' }));
+    await settled();
+    instance.ending.abort();
+    instance.hub.wakeAll();
+    const goodbye = await next;
+    expect(goodbye).toMatchObject({ kind: 'goodbye', reason: 'shutdown' });
+    const resumed = await follow(instance, { resumeToken: tokenOf([goodbye]) }).start();
+    expect(resumed[1]).toMatchObject({ kind: 'delta', from: 5, to: 6 });
+  });
+
+  it('gives the token from before a snapshot that was not sent in full', async () => {
+    const instance = await shop();
+    const watcher = follow(instance);
+    const [, , end] = await watcher.start();
+    const value = 'x'.repeat(60_000);
+    const large = Array.from({ length: 20 }, (_, index) => ({
+      ...booleanFlag(`large-${index}`),
+      ...{ type: 'string' as const, variations: [{ key: 'off', value }] },
+    }));
+    await instance.commit('shop', (state, now) => ({
+      operations: large.flatMap((flag) => createFlag(flag)(state, now).operations),
+    }));
+    expect(await watcher.next()).toMatchObject({ kind: 'hello', reason: 'large_change' });
+    expect(await watcher.next()).toMatchObject({ kind: 'part' });
+    instance.ending.abort();
+    const goodbye = await watcher.next();
+    expect(goodbye).toMatchObject({ kind: 'goodbye', reason: 'shutdown' });
+    expect(tokenOf([goodbye])).toBe(end !== undefined ? tokenOf([end]) : '');
+  });
+
   it('comes at once when the key is revoked', async () => {
     const instance = await shop();
     const watcher = follow(instance);

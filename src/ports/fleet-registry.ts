@@ -12,6 +12,8 @@ export interface ReplicaReport {
   readonly startedAt: Instant;
   /** It serves, but is about to go. */
   readonly draining: boolean;
+  /** When it said this: how old at most the news may be that it does not have, of any project. */
+  readonly stalenessMs: number;
   /** The revision that it has of each project; none of those that are absent. */
   readonly applied: ReadonlyMap<string, Revision>;
   /** Projects whose log it does not follow any more, and why. */

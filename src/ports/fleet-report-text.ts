@@ -10,12 +10,14 @@ export function reportText(report: ReplicaReport): string {
 /** The report in a text; undefined if there is none, or one of a format that is not known. */
 export function readReport(text: string): ReplicaReport | undefined {
   const fields = fieldsOf(parse(text));
-  const { format, id, sequence, name, version, startedAt, draining } = Object.fromEntries(fields);
-  if (format !== FORMAT || !isCount(sequence) || typeof draining !== 'boolean') return undefined;
+  const { format, id, sequence, name, version, startedAt, draining, stalenessMs } =
+    Object.fromEntries(fields);
+  if (format !== FORMAT || !isCount(sequence) || !isCount(stalenessMs) || typeof draining !== 'boolean')
+    return undefined;
   if (typeof id !== 'string' || typeof name !== 'string') return undefined;
   if (typeof version !== 'string' || typeof startedAt !== 'string') return undefined;
   return {
-    ...{ id, sequence, name, version, startedAt, draining },
+    ...{ id, sequence, name, version, startedAt, draining, stalenessMs },
     applied: new Map([...fieldsOf(fields.get('applied'))].filter(isPosition)),
     troubles: complaintsIn(fields.get('troubles')),
     quarantined: complaintsIn(fields.get('quarantined')),

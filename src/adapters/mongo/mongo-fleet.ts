@@ -22,6 +22,7 @@ const FORGOTTEN_AFTER_S = 60;
 const writeConcern = { w: 1, journal: false };
 
 const MEMBERS = [
+  { $match: { seenAt: { $type: 'date' }, report: { $type: 'string' } } },
   { $set: { ageMs: { $subtract: ['$$NOW', '$seenAt'] } } },
   { $match: { ageMs: { $lte: LIVE_MS } } },
   { $project: { report: 1, ageMs: 1 } },
@@ -73,8 +74,8 @@ export function createMongoRegistry(mongo: Mongo): FleetRegistry {
         replicas.aggregate<{ report: string; ageMs: number }>(MEMBERS, { signal, maxTimeMS }).toArray(),
       );
       return found.flatMap(({ report: text, ageMs }) => {
-        const report = readReport(String(text));
-        return report === undefined ? [] : [{ report, ageMs: Math.max(0, Number(ageMs)) }];
+        const report = readReport(text);
+        return report === undefined ? [] : [{ report, ageMs: Math.max(0, ageMs) }];
       });
     },
     subscribe: () => ({ [Symbol.dispose]() {} }),

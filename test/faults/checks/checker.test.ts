@@ -188,6 +188,8 @@ describe('the checker names', () => {
     expect(broken(() => ({ claims: [{ ...claim, stalenessMs: 45 }] }))).toEqual([]);
     const fresh = each('bookmark', (message) => ({ ...message, saidAt: 590 }));
     expect(broken((good) => watched(good, fresh))).toEqual(['I10']);
+    const insisted = (good: History) => good.evaluations.map((one) => ({ ...one, atLeast: 3 }));
+    expect(broken((good) => ({ evaluations: insisted(good) }))).toEqual(['I10']);
   });
 
   it('I11 for an answer that its revision does not give', () => {

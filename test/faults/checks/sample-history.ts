@@ -28,7 +28,7 @@ export function goodHistory(): History {
       },
     ],
     evaluations: [2, 3, 4, 5, 6].map((revision) => ({
-      ...{ replica: 'a', environment: PRODUCTION, context: ANNA, flag: 'search', revision },
+      ...{ replica: 'a', environment: PRODUCTION, context: ANNA, flag: 'search', revision, atLeast: 0 },
       witness: decisionAt(log, revision).witness,
     })),
     claims: [

@@ -113,6 +113,8 @@ export interface EvaluationSeen {
   readonly environment: string;
   readonly context: Context;
   readonly flag: string;
+  /** The revision that the caller insisted on, at the least; 0 for any. */
+  readonly atLeast: number;
   readonly revision: number;
   readonly witness: string;
   /** Absent for an answer. */

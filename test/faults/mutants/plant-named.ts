@@ -1,0 +1,8 @@
+import { MUTANTS } from './mutants.ts';
+import { plant } from './plant.ts';
+
+/** `node --import <the URL of this file>?M4 …` runs the service, or a simulation, with the bug M4. */
+const name = new URL(import.meta.url).search.slice(1);
+const mutant = MUTANTS[name];
+if (mutant === undefined) throw new Error(`no mutant ${name}; there are ${Object.keys(MUTANTS).join(', ')}`);
+plant(...mutant.mutations);

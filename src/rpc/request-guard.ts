@@ -1,4 +1,4 @@
-import { type DescMethod, fromBinary } from '@bufbuild/protobuf';
+import { type DescMessage, type DescMethod, fromBinary } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import { FlagError } from '../core/errors.ts';
 import { timedOut } from './call-timeout.ts';
@@ -66,11 +66,12 @@ export function checkMessage({ method, format, limits }: GuardedCall, message: U
   try {
     fromBinary(method.input, message, { readUnknownFields: false });
   } catch (cause) {
-    throw new FlagError('invalid', `the message is not a ${method.input.typeName}`, {
-      reason: 'MESSAGE_MALFORMED',
-      cause,
-    });
+    throw malformedMessage(method.input, cause);
   }
+}
+
+export function malformedMessage({ typeName }: DescMessage, cause: unknown): FlagError {
+  return new FlagError('invalid', `the message is not a ${typeName}`, { reason: 'MESSAGE_MALFORMED', cause });
 }
 
 async function* plainEnvelopes(

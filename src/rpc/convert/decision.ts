@@ -15,10 +15,15 @@ const decisions = new WeakMap<Outcome, Decision>();
 export function decisionOf(outcome: Outcome): Decision {
   let decision = decisions.get(outcome);
   if (decision === undefined) {
-    decision = create(DecisionSchema, fieldsOf(outcome));
+    decision = decisionMessage(outcome);
     decisions.set(outcome, decision);
   }
   return decision;
+}
+
+/** The same as a new message. */
+export function decisionMessage(outcome: Outcome): Decision {
+  return create(DecisionSchema, fieldsOf(outcome));
 }
 
 /** The answer to one evaluation, without a trace. */

@@ -13,7 +13,8 @@ export interface Verdict {
   readonly broken?: { readonly revision: number; readonly problem: string };
 }
 
-interface Place {
+/** Where a history has got to; all empty at its beginning. */
+export interface Place {
   readonly revision: number;
   readonly hash: string;
   readonly time: string;
@@ -65,7 +66,8 @@ async function readOn(
   }
 }
 
-function problemOf(change: Change, project: string, last: Place): string | undefined {
+/** What is wrong with a change that ought to follow on `last`; undefined if it does. */
+export function problemOf(change: Change, project: string, last: Place): string | undefined {
   const expected = last.revision + 1;
   if (change.revision !== expected) return `revision ${expected} is missing; ${change.revision} follows`;
   if (change.project !== project) return `it belongs to project ${change.project}`;

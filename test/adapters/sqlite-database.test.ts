@@ -45,6 +45,25 @@ describe('openDatabase', () => {
     expect(full.prepare('PRAGMA foreign_keys').get()).toEqual({ foreign_keys: 1 });
   });
 
+  it('keeps others out of a file that is to be exclusive, and stays out itself while others are in', async () => {
+    await using directory = await temporaryDirectory();
+    const patience = { busyPatienceMs: 0 };
+    const exclusive = { ...patience, exclusive: true };
+    const busy = { kind: 'unavailable', details: { reason: 'STORE_BUSY' } };
+    {
+      using _other = await openDatabase(directory.path, FIRST);
+      await expect(openDatabase(directory.path, FIRST, exclusive)).rejects.toMatchObject(busy);
+    }
+    {
+      using database = await openDatabase(directory.path, FIRST, exclusive);
+      await database.write(() => database.execute("INSERT INTO things VALUES ('a')"));
+      await expect(openDatabase(directory.path, FIRST, patience)).rejects.toMatchObject(busy);
+      await expect(openDatabase(directory.path, FIRST, exclusive)).rejects.toMatchObject(busy);
+    }
+    using after = await openDatabase(directory.path, FIRST, patience);
+    expect(after.prepare('SELECT * FROM things').all()).toEqual([{ name: 'a' }]);
+  });
+
   it('brings an older file up to date and keeps what is in it', async () => {
     await using directory = await temporaryDirectory();
     {

@@ -21,6 +21,8 @@ export interface Schema {
 export interface OpenOptions {
   /** How long an operation waits for another process's lock before it is `unavailable`. Default: 5 s. */
   readonly busyPatienceMs?: number;
+  /** Keeps everybody else out for as long as it is open, and rejects as busy while somebody is in. Default: false. */
+  readonly exclusive?: boolean;
 }
 
 /**
@@ -36,6 +38,7 @@ export async function openDatabase(
   const database = new Database(raw, options.busyPatienceMs ?? DEFAULT_BUSY_PATIENCE_MS);
   try {
     await database.read(() => {
+      if (options.exclusive === true) raw.exec('PRAGMA locking_mode = EXCLUSIVE');
       raw.exec('PRAGMA journal_mode = WAL');
       raw.exec(`PRAGMA synchronous = ${schema.synchronous}`);
     });

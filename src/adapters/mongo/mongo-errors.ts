@@ -34,6 +34,8 @@ export function isUncertain(error: unknown): boolean {
 
 /** What to throw for what the driver threw: it never gets beyond the adapter. Anything else stays as it is. */
 export function translated(error: unknown): unknown {
+  // Of a socket: the driver does not wrap all of them.
+  if (error instanceof Error && 'syscall' in error) return unreachable('the store cannot be reached', error);
   if (!(error instanceof MongoError) || isDuplicate(error)) return error;
   if (isPassing(error)) return unreachable('the store cannot be reached', error);
   if (error instanceof MongoWriteConcernError)

@@ -123,7 +123,7 @@ export class Catalog implements AsyncDisposable {
   }
 
   /** What an environment has to look at again after changes `after < revision <= upTo`. */
-  touched(project: string, environment: string, after: number, upTo: number): Promise<Touched> {
+  touched(project: string, environment: string, after: number, upTo: number): Touched | Promise<Touched> {
     return this.#live(project).touched(environment, after, upTo);
   }
 

@@ -121,7 +121,7 @@ export class LiveProject {
   }
 
   /** What one environment has to look at again after changes `after < revision <= upTo`. */
-  async touched(environment: string, after: number, upTo: number): Promise<Touched> {
+  touched(environment: string, after: number, upTo: number): Touched | Promise<Touched> {
     return (
       this.#recent.touched(environment, after, upTo) ??
       touchedInLog(this.#parts.log, this.key, environment, after, upTo)

@@ -4,7 +4,7 @@ import type { CompiledRelease, Snapshot } from '../core/snapshot.ts';
 import type { Touched } from './touched.ts';
 import { type Content, NO_CONTENT } from './watch-events.ts';
 import { sizeOfDefinition } from './watch-size.ts';
-import { inParts, type View } from './watch-view.ts';
+import { inParts, type View, type Whole } from './watch-view.ts';
 
 /** The definitions of a whole environment. What a step sends depends on nothing but the step, so it is shared. */
 export class DefinitionsView implements View {
@@ -12,11 +12,7 @@ export class DefinitionsView implements View {
 
   full(snapshot: Snapshot, nowMs: number) {
     this.changesAt = nextStep(snapshot, nowMs);
-    const { flags, segments, releases } = snapshot;
-    return {
-      parts: partsOf([...flags.values()], [...segments.values()], [...releases.values()]),
-      lines: linesOf(flags, segments, releases),
-    };
+    return wholeOf(snapshot);
   }
 
   resume(snapshot: Snapshot, seenAtMs: number, _touched: Touched): boolean {
@@ -27,12 +23,35 @@ export class DefinitionsView implements View {
   step(snapshot: Snapshot, nowMs: number, touched: Touched): Content {
     const passed = nowMs >= this.changesAt ? flagsWithStep(snapshot, this.changesAt, nowMs) : [];
     this.changesAt = nextStep(snapshot, nowMs);
-    return contentOf(
-      snapshot,
-      passed.length === 0 ? touched.flags : new Set([...touched.flags, ...passed]),
-      touched,
-    );
+    return passed.length === 0
+      ? stepTo(snapshot, touched)
+      : contentOf(snapshot, new Set([...touched.flags, ...passed]), touched);
   }
+}
+
+const wholes = new WeakMap<Snapshot, Whole>();
+
+/** Worked out once for all watchers that come while the snapshot stands. */
+function wholeOf(snapshot: Snapshot): Whole {
+  let whole = wholes.get(snapshot);
+  if (whole === undefined) {
+    const { flags, segments, releases } = snapshot;
+    const parts = partsOf([...flags.values()], [...segments.values()], [...releases.values()]);
+    whole = { parts, lines: linesOf(flags, segments, releases) };
+    wholes.set(snapshot, whole);
+  }
+  return whole;
+}
+
+const steps = new WeakMap<Touched, WeakMap<Snapshot, Content>>();
+
+/** One object for all watchers that take the same step, so that it can be encoded once. */
+function stepTo(snapshot: Snapshot, touched: Touched): Content {
+  const known = steps.get(touched) ?? new WeakMap<Snapshot, Content>();
+  steps.set(touched, known);
+  const content = known.get(snapshot) ?? contentOf(snapshot, touched.flags, touched);
+  known.set(snapshot, content);
+  return content;
 }
 
 /** The definitions of some flags, and of all that these depend on. */

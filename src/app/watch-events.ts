@@ -74,5 +74,7 @@ export const NO_CONTENT: Content = Object.freeze({
 });
 
 export function isEmpty(content: Content): boolean {
-  return Object.values(content).every((list) => list.length === 0);
+  const { flags, segments, releases, decisions, deletedFlags, deletedSegments, deletedReleases } = content;
+  const upserts = flags.length + segments.length + releases.length + decisions.length;
+  return upserts + deletedFlags.length + deletedSegments.length + deletedReleases.length === 0;
 }

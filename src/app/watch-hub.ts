@@ -3,12 +3,20 @@ import { Alarm } from './alarm.ts';
 import type { Catalog } from './catalog.ts';
 import { SYSTEM } from './principal.ts';
 
-const WOKEN_PER_TURN = 50;
+const WOKEN_PER_TURN = 256;
+
+/** Who sits in a seat. Neither may throw. */
+export interface Sitter {
+  /** Something may have changed, its time has come, or the service ends. */
+  wake(): void;
+  /** It left a message lying for too long. Called at most once, and nothing after it. */
+  end(): void;
+}
 
 /** One watcher's seat in the hub. */
 export interface Seat extends Disposable {
-  /** Resolves when something may have changed, at `untilMs` (epoch milliseconds), or when the watch is over. */
-  wait(untilMs: number): Promise<void>;
+  /** Has the watcher woken at that time (epoch milliseconds) or earlier; an earlier time that was asked for stays. */
+  wakeAt(untilMs: number): void;
   /** The watcher was handed a message and has to take it before long. */
   handed(): void;
   /** It took it. */
@@ -17,11 +25,10 @@ export interface Seat extends Disposable {
 
 interface Watcher {
   readonly project: string;
-  readonly end: () => void;
-  wake: (() => void) | undefined;
-  /** Woken before it waited: does not wait again. */
-  pending: boolean;
+  readonly sitter: Sitter;
   handedAt: number;
+  ring: Disposable | undefined;
+  ringsAt: number;
 }
 
 export interface HubOptions {
@@ -38,6 +45,7 @@ export class WatchHub implements Disposable {
   readonly #subscription: Disposable;
   readonly #due = new Set<Watcher>();
   #sweep: Disposable | undefined;
+  #waveMs: number | undefined;
 
   constructor(catalog: Catalog, clock: Clock, options: HubOptions) {
     this.#clock = clock;
@@ -50,45 +58,50 @@ export class WatchHub implements Disposable {
     this.#scheduleSweep();
   }
 
-  /** Takes a watcher in. `end` is called at most once, if it leaves a message lying for too long. */
-  join(project: string, end: () => void): Seat {
+  /** Takes a watcher in, until the seat is disposed. */
+  join(project: string, sitter: Sitter): Seat {
     const watcher: Watcher = {
       project,
-      end,
-      wake: undefined,
-      pending: false,
+      sitter,
       handedAt: Number.POSITIVE_INFINITY,
+      ring: undefined,
+      ringsAt: Number.POSITIVE_INFINITY,
     };
     this.#watchers.add(watcher);
     return {
-      wait: (untilMs) => this.#wait(watcher, untilMs),
+      wakeAt: (untilMs) => this.#ringAt(watcher, untilMs),
       handed: () => {
         watcher.handedAt = this.#clock.monotonic();
       },
       took: () => {
         watcher.handedAt = Number.POSITIVE_INFINITY;
       },
-      [Symbol.dispose]: () => {
-        this.#watchers.delete(watcher);
-        wakeUp(watcher);
-      },
+      [Symbol.dispose]: () => this.#leave(watcher),
     };
+  }
+
+  /** What watchers take for now (epoch milliseconds): one instant for all that are woken together, so that they are told the same. */
+  nowMs(): number {
+    return this.#waveMs ?? this.#clock.now();
   }
 
   /** Wakes a watcher soon: some of those that are due in each turn of the event loop, so that it never stands still. */
   #wake(watcher: Watcher): void {
-    if (this.#due.size === 0) setImmediate(() => this.#wakeSome());
+    if (!this.#watchers.has(watcher)) return;
+    if (this.#due.size === 0) setImmediate(() => this.#wakeSome(this.#clock.now()));
     this.#due.add(watcher);
   }
 
-  #wakeSome(): void {
+  #wakeSome(waveMs: number): void {
     let left = WOKEN_PER_TURN;
+    this.#waveMs = waveMs;
     for (const watcher of this.#due) {
       if (left-- === 0) break;
       this.#due.delete(watcher);
-      wakeUp(watcher);
+      watcher.sitter.wake();
     }
-    if (this.#due.size > 0) setImmediate(() => this.#wakeSome());
+    this.#waveMs = undefined;
+    if (this.#due.size > 0) setImmediate(() => this.#wakeSome(waveMs));
   }
 
   /** Makes every watcher look up: keys were changed, or the service is about to end. */
@@ -107,19 +120,21 @@ export class WatchHub implements Disposable {
     this.wakeAll();
   }
 
-  async #wait(watcher: Watcher, untilMs: number): Promise<void> {
-    if (watcher.pending) {
-      watcher.pending = false;
-      return;
-    }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    watcher.wake = resolve;
-    const ring =
-      untilMs === Number.POSITIVE_INFINITY ? undefined : this.#alarm.at(untilMs, () => this.#wake(watcher));
-    await promise;
-    ring?.[Symbol.dispose]();
-    watcher.wake = undefined;
-    watcher.pending = false;
+  #leave(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
+    this.#due.delete(watcher);
+    watcher.ring?.[Symbol.dispose]();
+    watcher.ring = undefined;
+  }
+
+  #ringAt(watcher: Watcher, untilMs: number): void {
+    if (untilMs >= watcher.ringsAt || !this.#watchers.has(watcher)) return;
+    watcher.ring?.[Symbol.dispose]();
+    watcher.ringsAt = untilMs;
+    watcher.ring = this.#alarm.at(untilMs, () => {
+      watcher.ringsAt = Number.POSITIVE_INFINITY;
+      this.#wake(watcher);
+    });
   }
 
   #scheduleSweep(): void {
@@ -127,15 +142,10 @@ export class WatchHub implements Disposable {
       const now = this.#clock.monotonic();
       for (const watcher of this.#watchers) {
         if (now - watcher.handedAt < this.#slowMs) continue;
-        this.#watchers.delete(watcher);
-        watcher.end();
+        this.#leave(watcher);
+        watcher.sitter.end();
       }
       this.#scheduleSweep();
     });
   }
-}
-
-function wakeUp(watcher: Watcher): void {
-  if (watcher.wake === undefined) watcher.pending = true;
-  else watcher.wake();
 }

@@ -1,14 +1,15 @@
-import { createHash } from 'node:crypto';
 import type { Snapshot } from '../core/snapshot.ts';
 import { snapshotAt } from './environment-access.ts';
-import { type ResumePoint, readToken, shortHash, writeToken } from './resume-token.ts';
+import { type ResumePoint, readToken, shortHash, TokenWriter } from './resume-token.ts';
 import type { Touched } from './touched.ts';
 import { DecisionsView } from './watch-decisions.ts';
 import { DefinitionsView, FilteredDefinitionsView } from './watch-definitions.ts';
 import { type GoodbyeReason, isEmpty, type StartReason, type WatchEvent } from './watch-events.ts';
 import { scopeOf, type WatchParts, type WatchRequest } from './watch-request.ts';
 import { sizeOfContent } from './watch-size.ts';
+import { stateHashOf } from './watch-state-hash.ts';
 import type { View } from './watch-view.ts';
+import { Waiter } from './watch-waiter.ts';
 
 /** Well below what gRPC clients accept by default. */
 const MAX_DELTA_BYTES = 1024 * 1024;
@@ -40,7 +41,9 @@ export class WatchStream {
   #told: Point | undefined;
   #saidAt: number;
   #ended: GoodbyeReason | undefined;
-  /** The snapshot that is being sent. */
+  /** What the watch begins with; it is told that in any case. */
+  #start: Generator<WatchEvent, void> | undefined;
+  /** The snapshot that is being sent because a change was too large. */
   #rest: Generator<WatchEvent, void> | undefined;
 
   constructor(parts: WatchParts, request: WatchRequest) {
@@ -52,8 +55,8 @@ export class WatchStream {
     this.#saidAt = this.#startedAt;
   }
 
-  /** Hello, and what brings the watcher up to date. */
-  async *begin(signal: AbortSignal): AsyncGenerator<WatchEvent, void> {
+  /** Finds out where the watcher stands. What it is told about that comes from `next`. */
+  async begin(signal: AbortSignal): Promise<void> {
     const { place, resumeToken } = this.#request;
     const point =
       resumeToken === ''
@@ -69,38 +72,53 @@ export class WatchStream {
     const { snapshot } = moment;
     const touched =
       point && reason === 'resumed' ? await this.#touched(point.revision, snapshot.revision) : undefined;
-    if (point !== undefined && touched !== undefined && this.#view.resume(snapshot, point.seenAt, touched)) {
-      yield* this.#changes(pointOf(point), moment, touched);
-    } else yield* this.#full(moment, reason === 'resumed' ? 'unknown_past' : reason);
+    this.#start =
+      point !== undefined && touched !== undefined && this.#view.resume(snapshot, point.seenAt, touched)
+        ? this.#changes(pointOf(point), moment, touched)
+        : this.#full(moment, reason === 'resumed' ? 'unknown_past' : reason);
   }
 
-  /** The next thing to say; undefined if there is nothing to say before `wakeAt` unless something changes. */
-  async next(): Promise<WatchEvent | undefined> {
+  /**
+   * The next thing to say; undefined if there is nothing to say before `wakeAt` unless something changes. A promise
+   * only if the log has to be read for it.
+   */
+  next(): WatchEvent | undefined | Promise<WatchEvent | undefined> {
+    const start = this.#start?.next();
+    if (start !== undefined && !start.done) return start.value;
+    this.#start = undefined;
     const goodbye = this.#goodbyeReason();
     if (goodbye !== undefined) return this.#goodbye(goodbye);
     const rest = this.#rest?.next();
     if (rest !== undefined && !rest.done) return rest.value;
     this.#rest = undefined;
     const moment = this.#now();
-    const { snapshot, ms: now } = moment;
-    if (snapshot.revision > this.#seen.revision || now >= this.#view.changesAt) {
-      const changed = snapshot.revision > this.#seen.revision;
-      const touched = await this.#touched(this.#seen.revision, snapshot.revision);
-      const content = this.#view.step(snapshot, now, touched);
-      this.#moveTo(moment);
-      if (sizeOfContent(content) > MAX_DELTA_BYTES) {
-        this.#rest = this.#full(moment, 'large_change');
-        return this.next();
-      }
-      if (!isEmpty(content)) {
-        const from = this.#told?.revision ?? 0;
-        this.#told = this.#seen;
-        this.#saidAt = now;
-        const cause = changed ? 'change' : 'schedule';
-        return { kind: 'delta', from, to: snapshot.revision, cause, content, token: this.#token(this.#seen) };
-      }
+    const { snapshot, ms } = moment;
+    if (snapshot.revision === this.#seen.revision && ms < this.#view.changesAt) return this.#whenDue(ms);
+    const touched = this.#touched(this.#seen.revision, snapshot.revision);
+    return touched instanceof Promise
+      ? touched.then((known) => this.#step(moment, known))
+      : this.#step(moment, touched);
+  }
+
+  #step(moment: Moment, touched: Touched): WatchEvent | undefined {
+    const { snapshot, ms } = moment;
+    const cause = snapshot.revision > this.#seen.revision ? 'change' : 'schedule';
+    const content = this.#view.step(snapshot, ms, touched);
+    this.#moveTo(moment);
+    if (isEmpty(content)) return this.#whenDue(ms);
+    if (sizeOfContent(content) > MAX_DELTA_BYTES) {
+      this.#rest = this.#full(moment, 'large_change');
+      const first = this.#rest.next();
+      return first.done ? undefined : first.value;
     }
-    return now >= this.#saidAt + this.#parts.options.heartbeatMs ? this.#bookmark(now) : undefined;
+    const from = this.#told?.revision ?? 0;
+    this.#told = this.#seen;
+    this.#saidAt = ms;
+    return { kind: 'delta', from, to: snapshot.revision, cause, content, token: this.#token(this.#seen) };
+  }
+
+  #whenDue(ms: number): WatchEvent | undefined {
+    return ms >= this.#saidAt + this.#parts.options.heartbeatMs ? this.#bookmark(ms) : undefined;
   }
 
   wakeAt(): number {
@@ -122,14 +140,7 @@ export class WatchStream {
     for (const content of parts) yield { kind: 'part', content };
     this.#told = this.#seen;
     this.#saidAt = moment.ms;
-    const stateHash = createHash('sha256')
-      .update(
-        lines
-          .toSorted(byCodePoint)
-          .map((line) => `${line}\n`)
-          .join(''),
-      )
-      .digest();
+    const stateHash = stateHashOf(lines);
     const token = this.#token(this.#seen);
     yield { kind: 'end', revision: snapshot.revision, count: lines.length, stateHash, token };
   }
@@ -159,12 +170,12 @@ export class WatchStream {
     const { catalog, clock, options } = this.#parts;
     const { project } = this.#request.place;
     const deadline = clock.monotonic() + options.behindMs;
-    using seat = this.#parts.hub.join(project, () => undefined);
+    using waiter = new Waiter(this.#parts.hub, project);
     while (catalog.state(project).revision < point.revision) {
       const state = await catalog.catchUp(project).catch(() => undefined);
       if (state !== undefined && state.revision >= point.revision) return true;
       if (signal.aborted || this.#parts.ending.aborted || clock.monotonic() >= deadline) return false;
-      await seat.wait(clock.now() + Math.min(500, options.behindMs));
+      await waiter.wait(clock.now() + Math.min(500, options.behindMs));
     }
     return true;
   }
@@ -178,7 +189,7 @@ export class WatchStream {
     return hash !== undefined && shortHash(hash) === point.hash ? 'resumed' : 'history_rewritten';
   }
 
-  #touched(after: number, upTo: number): Promise<Touched> {
+  #touched(after: number, upTo: number): Touched | Promise<Touched> {
     const { project, environment } = this.#request.place;
     return this.#parts.catalog.touched(project, environment, after, upTo);
   }
@@ -218,9 +229,10 @@ export class WatchStream {
   }
 
   #now(): Moment {
-    const { catalog, clock } = this.#parts;
+    const { catalog, hub } = this.#parts;
     const { place } = this.#request;
-    return { snapshot: snapshotAt(catalog, place), hash: catalog.state(place.project).hash, ms: clock.now() };
+    const ms = Math.max(hub.nowMs(), this.#seen.at);
+    return { snapshot: snapshotAt(catalog, place), hash: catalog.state(place.project).hash, ms };
   }
 
   #moveTo({ snapshot, hash, ms }: Moment): void {
@@ -229,9 +241,11 @@ export class WatchStream {
 
   #token({ revision, hash, at }: Point): string {
     const genesis = this.#parts.catalog.genesis(this.#request.place.project);
-    return writeToken(genesis, this.#scope, { revision, seenAt: at, hash: shortHash(hash) });
+    return tokens.write(genesis, this.#scope, { revision, seenAt: at, hash: shortHash(hash) });
   }
 }
+
+const tokens = new TokenWriter();
 
 function pointOf({ revision, hash, seenAt }: ResumePoint): Point {
   return { revision, hash, at: seenAt };
@@ -250,8 +264,4 @@ function viewOf({ view, flagKeys, principal }: WatchRequest): View {
 /** Up to two seconds: so that those who are sent away together do not come back together. */
 function spread(): number {
   return Math.floor(Math.random() * 2_000);
-}
-
-function byCodePoint(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

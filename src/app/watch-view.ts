@@ -8,10 +8,7 @@ import type { Content } from './watch-events.ts';
  */
 export interface View {
   /** Everything, in parts of a modest size; from then on the view is at this snapshot and moment. */
-  full(
-    snapshot: Snapshot,
-    nowMs: number,
-  ): { readonly parts: readonly Content[]; readonly lines: readonly string[] };
+  full(snapshot: Snapshot, nowMs: number): Whole;
 
   /**
    * Takes up a watch that has seen a revision and moment before. `touched` is what changed from that revision to this
@@ -24,6 +21,12 @@ export interface View {
 
   /** When the next step is due although nothing changes (epoch milliseconds); Infinity for never. */
   readonly changesAt: number;
+}
+
+/** All that a watcher sees, and the lines that its state hash is made of. */
+export interface Whole {
+  readonly parts: readonly Content[];
+  readonly lines: readonly string[];
 }
 
 const PART_BYTES = 256 * 1024;

@@ -2,6 +2,7 @@ import { FlagError } from '../core/errors.ts';
 import type { GoodbyeReason, WatchEvent } from './watch-events.ts';
 import type { WatchParts, WatchRequest } from './watch-request.ts';
 import { WatchStream } from './watch-stream.ts';
+import { Waiter } from './watch-waiter.ts';
 
 /**
  * The state of an environment as one watcher sees it, then every change, until the watcher leaves or is told
@@ -14,20 +15,16 @@ export async function* watch(
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent, never> {
   const stream = new WatchStream(parts, request);
-  using seat = parts.hub.join(request.place.project, () => {
-    request.terminate();
-  });
-  signal.addEventListener('abort', () => seat[Symbol.dispose](), { once: true });
-  for await (const event of stream.begin(signal)) {
-    seat.handed();
-    yield event;
-    seat.took();
-  }
+  using waiter = new Waiter(parts.hub, request.place.project, request.terminate);
+  const { seat } = waiter;
+  signal.addEventListener('abort', () => waiter[Symbol.dispose](), { once: true });
+  await stream.begin(signal);
   for (;;) {
     if (signal.aborted) throw new FlagError('cancelled', 'the watcher left');
-    const event = await stream.next();
+    const next = stream.next();
+    const event = next instanceof Promise ? await next : next;
     if (event === undefined) {
-      await seat.wait(stream.wakeAt());
+      await waiter.wait(stream.wakeAt());
       continue;
     }
     seat.handed();
@@ -37,7 +34,8 @@ export async function* watch(
   }
 }
 
-function endOf(reason: GoodbyeReason, retryAfterMs: number): FlagError {
+/** What a watch ends with after its goodbye. */
+export function endOf(reason: GoodbyeReason, retryAfterMs: number): FlagError {
   switch (reason) {
     case 'key_revoked':
       return new FlagError('unauthenticated', 'the key was revoked or has expired', {

@@ -41,8 +41,8 @@ export interface ObjectCollections {
     changes: readonly ObjectChange[],
     goOn: () => Promise<void>,
   ): Promise<void>;
-  /** Takes back what was written after that generation. */
-  undo(project: string, generation: number): Promise<void>;
+  /** Takes back what was written as that generation, or as any after one. */
+  undo(project: string, generation: number | { readonly after: number }): Promise<void>;
   /** Removes what only served those who stood before that generation. */
   sweep(project: string, generation: number, kinds: Iterable<ObjectKind>): Promise<void>;
 }
@@ -71,8 +71,8 @@ export function openObjectCollections(mongo: Mongo): ObjectCollections {
     }
   }
 
-  async function undoKind(kind: ObjectKind, project: string, generation: number): Promise<void> {
-    const stray = await find(kind, { project, generation: { $gt: generation } });
+  async function undoKind(kind: ObjectKind, filter: Filter<ObjectDocument>): Promise<void> {
+    const stray = await find(kind, filter);
     const operations = stray.map((document): AnyBulkWriteOperation<ObjectDocument> => {
       const filter = { _id: document._id, generation: document.generation };
       const replacement = restored(document);
@@ -114,7 +114,8 @@ export function openObjectCollections(mongo: Mongo): ObjectCollections {
       }
     },
     async undo(project, generation) {
-      for (const kind of KINDS) await undoKind(kind, project, generation);
+      const which = typeof generation === 'number' ? generation : { $gt: generation.after };
+      for (const kind of KINDS) await undoKind(kind, { project, generation: which });
     },
     async sweep(project, generation, kinds) {
       for (const kind of kinds)
@@ -141,6 +142,7 @@ function operationsOf(
     return [{ replaceOne: { filter, replacement } }];
   }
   if (row === undefined) return [];
+  if (held !== undefined && held.document.deleted !== true) throw elsewhere();
   const insertOne = { document: documentOf(project, row, generation) };
   return filter === undefined ? [{ insertOne }] : [{ deleteOne: { filter } }, { insertOne }];
 }

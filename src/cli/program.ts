@@ -30,6 +30,11 @@ const nouns: readonly Noun[] = [
   { name: 'history', summary: 'who changed what, why and when', load: () => import('./commands/history.ts') },
   { name: 'eval', summary: 'evaluate flags, and see why', load: () => import('./commands/eval.ts') },
   { name: 'watch', summary: 'follow changes as they happen', load: () => import('./commands/watch.ts') },
+  {
+    name: 'migrate',
+    summary: 'move everything between a data directory and MongoDB',
+    load: () => import('./commands/migrate.ts'),
+  },
   { name: 'context', summary: 'servers to talk to, by name', load: () => import('./commands/context.ts') },
   { name: 'config', summary: 'what this command line is set to', load: () => import('./commands/config.ts') },
   { name: 'version', summary: 'print the version', load: () => import('./commands/version.ts') },

@@ -1,0 +1,91 @@
+import { cpSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runCli } from '../cli/run-cli.ts';
+import { temporaryDirectory } from '../contract/sqlite-stores.ts';
+import { mongoServerOrSkip, openTestDatabase } from '../support/mongo-server.ts';
+import { type ServerProcess, startServer } from '../support/server-process.ts';
+
+const uri = await mongoServerOrSkip();
+
+async function done(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+  const { code, stdout, stderr } = await runCli(args, { env });
+  expect([code, stderr.startsWith('error')], stderr).toEqual([0, false]);
+  return stdout.trim();
+}
+
+function at({ url, adminToken }: ServerProcess): Record<string, string> {
+  return { VEXIL_SERVER: url, VEXIL_TOKEN: adminToken };
+}
+
+describe.skipIf(uri === undefined)('vexil migrate', () => {
+  it('moves an instance to MongoDB and back: flags, history and keys are as before', {
+    timeout: 120_000,
+  }, async () => {
+    await using directory = await temporaryDirectory();
+    await using database = openTestDatabase(uri ?? '');
+    const [before, after] = [join(directory.path, 'before'), join(directory.path, 'after')];
+    let serverKey: string;
+    {
+      await using server = await startServer({ dataDir: before });
+      await done(['flag', 'create', 'banner', '--enable', 'production'], at(server));
+      await done(['flag', 'rule', 'add', 'banner', '--when', 'plan in pro', '--serve', 'on'], at(server));
+      serverKey = await done(['-q', 'key', 'create', '--kind', 'server'], at(server));
+
+      const early = await runCli([
+        'migrate',
+        '--to',
+        'mongodb',
+        '--data-dir',
+        before,
+        '--mongodb-uri',
+        uri ?? '',
+      ]);
+      expect(early).toMatchObject({ code: 1, stdout: '' });
+      expect(early.stderr).toContain('is in use: stop the server that runs on it first');
+      await server.stop();
+    }
+    const options = ['--mongodb-uri', database.uri, '--mongodb-database', database.name];
+    const looked = await done(['migrate', '--to', 'mongodb', '--data-dir', before, ...options, '--dry-run']);
+    expect(looked).toMatch(/^PROJECT +REVISIONS +TO COPY +OBJECTS +HEAD\n_system +1 +1 .*\ndefault +4 +4 /);
+    expect(looked).toContain('checked: 5 revisions, nothing copied');
+    const there = await done(['migrate', '--to', 'mongodb', '--data-dir', before, ...options]);
+    expect(there).toMatch(
+      /\ndefault +4 +4 +6 +[0-9a-f]{12}\nverified: 5 revisions, the same in both places$/,
+    );
+    const again = await done(['migrate', '--to', 'mongodb', '--data-dir', before, ...options, '--json']);
+    expect(JSON.parse(again).projects).toMatchObject([{ copied: 0 }, { project: 'default', copied: 0 }]);
+
+    await done(['migrate', '--to', 'data-dir', '--data-dir', after, ...options]);
+    for (const file of ['pepper', 'admin.key']) cpSync(join(before, file), join(after, file));
+    await using server = await startServer({ dataDir: after });
+    expect(await done(['history', 'verify'], at(server))).toBe('intact: 4 revisions checked');
+    const asServer = { VEXIL_SERVER: server.url, VEXIL_TOKEN: serverKey };
+    expect(await done(['eval', 'banner', '--key', 'anna', '--attr', 'plan=pro'], asServer)).toContain(
+      'banner = true',
+    );
+    await server.stop();
+  });
+});
+
+describe('a wrong command', () => {
+  it.each([
+    [['--to', 'mars', '--mongodb-uri', 'mongodb://127.0.0.1'], 2, '"mars" is neither mongodb nor data-dir'],
+    [['--to', 'mongodb'], 2, 'which MongoDB?'],
+    [['--to', 'mongodb', '--mongodb-uri-file', '/nonexistent/uri'], 2, 'cannot read /nonexistent/uri'],
+    [
+      ['--to', 'mongodb', '--data-dir', '/nonexistent', '--mongodb-uri', 'mongodb://a'],
+      1,
+      'there is no changes.db',
+    ],
+    [['--to', 'data-dir', '--mongodb-uri', 'rhubarb://hunter2'], 1, 'the URI of MongoDB is not usable'],
+    [[], 2, "required option '--to <place>' not specified"],
+  ])('is refused: %j', async (args, code, problem) => {
+    await using directory = await temporaryDirectory();
+    mkdirSync(directory.path, { recursive: true });
+    const result = await runCli(['migrate', ...args], { cwd: directory.path });
+    expect(result.code).toBe(code);
+    expect(result.stderr).toContain(problem);
+    expect(result.stderr).not.toContain('hunter2');
+  });
+});

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { OperatorSchema } from '../gen/vexil/v1/definitions_pb.ts';
 import { ErrorCodeSchema, EvaluationService, ReasonSchema } from '../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../gen/vexil/v1/flag_service_pb.ts';
+import { FleetService } from '../gen/vexil/v1/fleet_service_pb.ts';
 import { HistoryService } from '../gen/vexil/v1/history_service_pb.ts';
 import { KeyService } from '../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../gen/vexil/v1/project_service_pb.ts';
@@ -116,6 +117,7 @@ describe('docs/api.md', () => {
     ReleaseService,
     KeyService,
     HistoryService,
+    FleetService,
   ])('lists every method of $name, and no other', (service) => {
     expect(firstCells(section(api, service.name)).sort()).toEqual(
       service.methods.map(({ name }) => name).sort(),

@@ -11,6 +11,8 @@ import type { Catalog } from './catalog.ts';
 import { hashOf } from './change-hash.ts';
 import { checkHalts } from './check-halts.ts';
 import { checkOperations } from './check-operations.ts';
+import type { Fleet } from './fleet.ts';
+import type { FleetProgress } from './fleet-progress.ts';
 import { applyOperations, objectOf, type ProjectState, type Stored } from './project-state.ts';
 
 /** What a caller wants written, besides the content. */
@@ -27,6 +29,8 @@ export interface Intent {
   readonly validateOnly: boolean;
   /** Whether the change may begin, end, plan or cancel a halt. */
   readonly mayHalt: boolean;
+  /** To wait, once it is done, until every replica has it. `timeoutMs` is asked when the wait begins. */
+  readonly fleetWait?: { readonly timeoutMs: () => number; readonly signal: AbortSignal };
 }
 
 /**
@@ -51,6 +55,18 @@ export interface Committed {
   readonly operations: readonly Operation[];
   /** The project as the change left it (as it is now, if the change was replayed). */
   readonly state: ProjectState;
+  /** How far the replicas had got at the end of the wait, if there was one. */
+  readonly fleet?: FleetProgress;
+}
+
+export interface WriterParts {
+  readonly log: ChangeLog;
+  readonly bus: ChangeBus;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  /** Without one nobody waits for it. */
+  readonly fleet?: Pick<Fleet, 'waitFor'>;
 }
 
 const ATTEMPTS = 8;
@@ -65,18 +81,20 @@ export class Writer {
   readonly #catalog: Catalog;
   readonly #clock: Clock;
   readonly #limits: Limits;
+  readonly #fleet: WriterParts['fleet'];
   readonly #queues = new Map<string, Promise<unknown>>();
 
-  constructor(parts: { log: ChangeLog; bus: ChangeBus; catalog: Catalog; clock: Clock; limits: Limits }) {
+  constructor(parts: WriterParts) {
     this.#log = parts.log;
     this.#bus = parts.bus;
     this.#catalog = parts.catalog;
     this.#clock = parts.clock;
     this.#limits = parts.limits;
+    this.#fleet = parts.fleet;
   }
 
   /**
-   * Resolves once the change is durable and applied here. Rejects with `conflict` when others keep winning, with
+   * Resolves once the change is durable and applied here, and the wait for the fleet, if any, is over. Rejects with `conflict` when others keep winning, with
    * `invalid` for a used idempotency key with other content, with whatever the plan or the checks refuse.
    */
   commit(intent: Intent, plan: Plan): Promise<Committed> {
@@ -87,7 +105,14 @@ export class Writer {
     void settled.then(() => {
       if (this.#queues.get(intent.project) === settled) this.#queues.delete(intent.project);
     });
-    return result;
+    return result.then((committed) => this.#everywhere(intent, committed));
+  }
+
+  async #everywhere({ project, fleetWait, validateOnly }: Intent, committed: Committed): Promise<Committed> {
+    if (this.#fleet === undefined || fleetWait === undefined || validateOnly) return committed;
+    const { timeoutMs, signal } = fleetWait;
+    const wait = { timeoutMs: timeoutMs(), signal };
+    return { ...committed, fleet: await this.#fleet.waitFor(project, committed.revision, wait) };
   }
 
   async #commit(intent: Intent, plan: Plan): Promise<Committed> {

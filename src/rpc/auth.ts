@@ -3,6 +3,7 @@ import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import type { Interceptor } from '@connectrpc/connect';
 import { EvaluationService } from '../../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
+import { FleetService } from '../../gen/vexil/v1/fleet_service_pb.ts';
 import { HistoryService } from '../../gen/vexil/v1/history_service_pb.ts';
 import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
@@ -27,6 +28,7 @@ type Demand =
 
 const MANAGEMENT: readonly DescService[] = [
   FlagService,
+  FleetService,
   HistoryService,
   KeyService,
   ProjectService,

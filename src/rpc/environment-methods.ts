@@ -19,7 +19,6 @@ import { versionOf } from './etag.ts';
 import { maskedPaths } from './field-mask.ts';
 import { checkedKey, parseEnvironment, parseProject } from './names.ts';
 import { bindingOf, pageOf } from './paging.ts';
-import { principalOf } from './principal-key.ts';
 import { intentOf, receiptOf } from './writes.ts';
 
 type Service = ServiceImpl<typeof wire.ProjectService>;
@@ -66,7 +65,7 @@ function writeMethods(writer: Writer): Writes {
       const content = environmentContentFrom(message, 'environment');
       const copyFrom = sourceOf(request.copyFrom, project);
       const schema = wire.CreateEnvironmentRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'environment.create', schema, request);
+      const intent = intentOf(context, project, 'environment.create', schema, request);
       const plan = createEnvironment({
         key,
         ...content,
@@ -87,7 +86,7 @@ function writeMethods(writer: Writer): Writes {
         ...(masked.has('description') && { description }),
       };
       const schema = wire.UpdateEnvironmentRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'environment.update', schema, request);
+      const intent = intentOf(context, project, 'environment.update', schema, request);
       const plan = updateEnvironment(environment, fields, versionOf(message.etag, 'environment.etag'));
       return answer(project, environment, await writer.commit(intent, plan));
     },
@@ -95,7 +94,7 @@ function writeMethods(writer: Writer): Writes {
     async archiveEnvironment(request, context) {
       const { project, environment } = parseEnvironment(request.name, 'name');
       const schema = wire.ArchiveEnvironmentRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'environment.archive', schema, request);
+      const intent = intentOf(context, project, 'environment.archive', schema, request);
       const plan = archiveEnvironment(environment, versionOf(request.etag, 'etag'));
       return answer(project, environment, await writer.commit(intent, plan));
     },
@@ -103,7 +102,7 @@ function writeMethods(writer: Writer): Writes {
     async restoreEnvironment(request, context) {
       const { project, environment } = parseEnvironment(request.name, 'name');
       const schema = wire.RestoreEnvironmentRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'environment.restore', schema, request);
+      const intent = intentOf(context, project, 'environment.restore', schema, request);
       const plan = restoreEnvironment(environment, versionOf(request.etag, 'etag'));
       return answer(project, environment, await writer.commit(intent, plan));
     },
@@ -111,7 +110,7 @@ function writeMethods(writer: Writer): Writes {
     async deleteEnvironment(request, context) {
       const { project, environment } = parseEnvironment(request.name, 'name');
       const schema = wire.DeleteEnvironmentRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'environment.delete', schema, request);
+      const intent = intentOf(context, project, 'environment.delete', schema, request);
       const plan = deleteEnvironment(environment, versionOf(request.etag, 'etag'));
       return { receipt: receiptOf(await writer.commit(intent, plan)) };
     },

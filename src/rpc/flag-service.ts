@@ -28,7 +28,6 @@ import { flagSettingsMethods } from './flag-settings-methods.ts';
 import { flagVariationMethods } from './flag-variation-methods.ts';
 import { checkedKey, parseFlag, parseProject } from './names.ts';
 import { bindingOf, pageOf } from './paging.ts';
-import { principalOf } from './principal-key.ts';
 import { intentOf, receiptOf } from './writes.ts';
 
 type Service = ServiceImpl<typeof wire.FlagService>;
@@ -104,7 +103,7 @@ function writeMethods(writer: Writer): Writes {
         checkedKey(environment, `enabled_environments[${index}]`),
       );
       const schema = wire.CreateFlagRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'flag.create', schema, request);
+      const intent = intentOf(context, project, 'flag.create', schema, request);
       const plan = createFlag({ ...content, key, name: content.name || key, enabledIn });
       return answer(project, key, await writer.commit(intent, plan));
     },
@@ -114,7 +113,7 @@ function writeMethods(writer: Writer): Writes {
       const { project, flag: key } = parseFlag(sent.name, 'flag.name');
       const masked = maskedPaths(FlagSchema, sent, request.updateMask, CHANGEABLE);
       const schema = wire.UpdateFlagRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'flag.update', schema, request);
+      const intent = intentOf(context, project, 'flag.update', schema, request);
       const plan = updateFlag(
         key,
         (stored): Flag => flagFrom(overlay(FlagSchema, flagMessage(project, stored), sent, masked), 'flag'),
@@ -126,7 +125,7 @@ function writeMethods(writer: Writer): Writes {
     async archiveFlag(request, context) {
       const { project, flag } = parseFlag(request.name, 'name');
       const schema = wire.ArchiveFlagRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'flag.archive', schema, request);
+      const intent = intentOf(context, project, 'flag.archive', schema, request);
       const plan = archiveFlag(flag, versionOf(request.etag, 'etag'));
       return answer(project, flag, await writer.commit(intent, plan));
     },
@@ -134,7 +133,7 @@ function writeMethods(writer: Writer): Writes {
     async restoreFlag(request, context) {
       const { project, flag } = parseFlag(request.name, 'name');
       const schema = wire.RestoreFlagRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'flag.restore', schema, request);
+      const intent = intentOf(context, project, 'flag.restore', schema, request);
       const plan = restoreFlag(flag, versionOf(request.etag, 'etag'));
       return answer(project, flag, await writer.commit(intent, plan));
     },
@@ -142,7 +141,7 @@ function writeMethods(writer: Writer): Writes {
     async deleteFlag(request, context) {
       const { project, flag } = parseFlag(request.name, 'name');
       const schema = wire.DeleteFlagRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'flag.delete', schema, request);
+      const intent = intentOf(context, project, 'flag.delete', schema, request);
       const plan = deleteFlag(flag, versionOf(request.etag, 'etag'));
       return { receipt: receiptOf(await writer.commit(intent, plan)) };
     },

@@ -16,7 +16,6 @@ import { versionOf } from './etag.ts';
 import { maskedPaths } from './field-mask.ts';
 import { settingsAnswer, writeSettings } from './flag-settings-writes.ts';
 import { parseFlag, parseSettings } from './names.ts';
-import { principalOf } from './principal-key.ts';
 import { intentOf } from './writes.ts';
 
 type Service = ServiceImpl<typeof wire.FlagService>;
@@ -70,7 +69,7 @@ function writeMethods(writer: Writer): Writes {
       const expectedVersion = versionOf(sent.etag, 'settings.etag');
       const masked = maskedPaths(FlagSettingsSchema, sentBack(sent), request.updateMask, CHANGEABLE);
       const schema = wire.UpdateFlagSettingsRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'flag.settings.update', schema, request);
+      const intent = intentOf(context, project, 'flag.settings.update', schema, request);
       const plan = updateSettings({ environment, flag, expectedVersion }, (stored) => {
         const message = settingsMessage(project, environment, stored);
         return settingsFrom(overlay(FlagSettingsSchema, message, sent, masked), 'settings');

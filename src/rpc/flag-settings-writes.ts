@@ -8,7 +8,6 @@ import { changedObject } from './changed.ts';
 import { settingsMessage } from './convert/settings.ts';
 import { versionOf } from './etag.ts';
 import { parseSettings } from './names.ts';
-import { principalOf } from './principal-key.ts';
 import { intentOf, receiptOf } from './writes.ts';
 
 /** What every request has that changes the settings of a flag. */
@@ -38,7 +37,7 @@ export async function writeSettings<Desc extends DescMessage>(
 ) {
   const { project, environment, flag } = parseSettings(request.name, 'name');
   const expectedVersion = versionOf(request.etag, 'etag');
-  const intent = intentOf(principalOf(context), project, action, schema, request);
+  const intent = intentOf(context, project, action, schema, request);
   const planned = plan({ environment, flag, expectedVersion }, intent.actor);
   const committed = await writer.commit({ ...intent, reason: intent.reason || reason }, planned);
   return settingsAnswer(project, environment, flag, committed);

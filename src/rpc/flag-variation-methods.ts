@@ -7,7 +7,6 @@ import { flagMessage, variationFrom } from './convert/flag.ts';
 import { present } from './convert/reading.ts';
 import { versionOf } from './etag.ts';
 import { parseFlag } from './names.ts';
-import { principalOf } from './principal-key.ts';
 import { intentOf, receiptOf } from './writes.ts';
 
 type Methods = Pick<
@@ -22,7 +21,7 @@ export function flagVariationMethods(writer: Writer): Methods {
       const { project, flag } = parseFlag(request.parent, 'parent');
       const variation = variationFrom(present(request.variation, 'variation'), 'variation');
       const schema = wire.CreateVariationRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'flag.variation.create', schema, request);
+      const intent = intentOf(context, project, 'flag.variation.create', schema, request);
       const plan = createVariation(flag, variation, versionOf(request.etag, 'etag'));
       return answer(project, flag, await writer.commit(intent, plan));
     },
@@ -31,7 +30,7 @@ export function flagVariationMethods(writer: Writer): Methods {
       const { project, flag } = parseFlag(request.parent, 'parent');
       const variation = variationFrom(present(request.variation, 'variation'), 'variation');
       const schema = wire.UpdateVariationRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'flag.variation.update', schema, request);
+      const intent = intentOf(context, project, 'flag.variation.update', schema, request);
       const plan = updateVariation(flag, variation, versionOf(request.etag, 'etag'));
       return answer(project, flag, await writer.commit(intent, plan));
     },
@@ -39,7 +38,7 @@ export function flagVariationMethods(writer: Writer): Methods {
     async deleteVariation(request, context) {
       const { project, flag } = parseFlag(request.parent, 'parent');
       const schema = wire.DeleteVariationRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'flag.variation.delete', schema, request);
+      const intent = intentOf(context, project, 'flag.variation.delete', schema, request);
       const plan = deleteVariation(flag, request.variationKey, versionOf(request.etag, 'etag'));
       return answer(project, flag, await writer.commit(intent, plan));
     },

@@ -17,7 +17,6 @@ import { objectChangeMessage, revisionDetailMessage, revisionMessage } from './c
 import { traceMessage } from './convert/trace.ts';
 import { checkedKey, parseEnvironment, parseLog, parseObject, parseProject, parseRevision } from './names.ts';
 import { bindingOf, pageSizeOf, pageTokenOf, positionOf } from './paging.ts';
-import { principalOf } from './principal-key.ts';
 import { instantOf, timestampOf } from './timestamp.ts';
 import { intentOf, receiptOf } from './writes.ts';
 
@@ -109,13 +108,7 @@ function revertMethod({ writer, history }: HistoryServiceDeps): Service['revertT
     const revision = revisionFrom(request.revision, 'revision');
     if (revision === 0) throw invalid([{ path: 'revision', message: 'is required' }]);
     const expectedHead = revisionFrom(request.expectedHead, 'expected_head') || undefined;
-    const intent = intentOf(
-      principalOf(context),
-      project,
-      'project.revert',
-      wire.RevertToRevisionRequestSchema,
-      request,
-    );
+    const intent = intentOf(context, project, 'project.revert', wire.RevertToRevisionRequestSchema, request);
     const revert = revertTo(await history.stateAt(project, revision, context.signal), expectedHead);
     let plannedOn: ProjectState | undefined;
     const committed = await writer.commit(intent, (state, now) => {

@@ -68,7 +68,7 @@ function createMethod({ writer, pepper, random }: KeyServiceDeps): Service['crea
     const project = ownerOf(request.parent);
     const content = keyContentFrom(present(request.key, 'key'), 'key', project);
     const { token, id, secret } = mintToken(content.kind, random);
-    const intent = intentOf(principal, project, 'key.create', wire.CreateKeyRequestSchema, request);
+    const intent = intentOf(context, project, 'key.create', wire.CreateKeyRequestSchema, request);
     const plan = createKey({ ...content, id, secretHash: hashSecret(pepper, secret) }, principal);
     const committed = await writer.commit(intent, plan);
     const made = putObjects(committed, 'key')[0]?.id ?? id;
@@ -93,7 +93,7 @@ function writeMethods(writer: Writer): Pick<Service, 'updateKey' | 'revokeKey'> 
         ...(masked.has('allowed_origins') && { allowedOrigins }),
         ...(masked.has('expire_time') && { expiresAt }),
       };
-      const intent = intentOf(principal, project, 'key.update', wire.UpdateKeyRequestSchema, request);
+      const intent = intentOf(context, project, 'key.update', wire.UpdateKeyRequestSchema, request);
       const plan = updateKey(id, fields, principal, versionOf(message.etag, 'key.etag'));
       return answer(project, id, await writer.commit(intent, plan));
     },
@@ -101,7 +101,7 @@ function writeMethods(writer: Writer): Pick<Service, 'updateKey' | 'revokeKey'> 
     async revokeKey(request, context) {
       const principal = principalOf(context);
       const { project, id } = parseKey(request.name, 'name');
-      const intent = intentOf(principal, project, 'key.revoke', wire.RevokeKeyRequestSchema, request);
+      const intent = intentOf(context, project, 'key.revoke', wire.RevokeKeyRequestSchema, request);
       const plan = revokeKey(id, principal, versionOf(request.etag, 'etag'));
       return answer(project, id, await writer.commit(intent, plan));
     },

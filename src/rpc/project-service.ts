@@ -60,13 +60,7 @@ function writeMethods(
       const key = checkedKey(request.projectId, 'project_id');
       const content = projectContentFrom(request.project ?? create(wire.ProjectSchema), 'project');
       const environments = firstEnvironments(request.environmentIds);
-      const intent = intentOf(
-        principalOf(context),
-        key,
-        'project.create',
-        wire.CreateProjectRequestSchema,
-        request,
-      );
+      const intent = intentOf(context, key, 'project.create', wire.CreateProjectRequestSchema, request);
       const plan = createProject({ key, ...content, name: content.name || key, environments });
       return answer(key, await writer.commit(intent, plan));
     },
@@ -83,13 +77,7 @@ function writeMethods(
         ...(masked.has('display_name') && { name }),
         ...(masked.has('description') && { description }),
       };
-      const intent = intentOf(
-        principalOf(context),
-        key,
-        'project.update',
-        wire.UpdateProjectRequestSchema,
-        request,
-      );
+      const intent = intentOf(context, key, 'project.update', wire.UpdateProjectRequestSchema, request);
       const plan = updateProject(fields, versionOf(message.etag, 'project.etag'));
       return answer(key, await writer.commit(intent, plan));
     },
@@ -97,21 +85,21 @@ function writeMethods(
     async archiveProject(request, context) {
       const key = parseProject(request.name, 'name');
       const schema = wire.ArchiveProjectRequestSchema;
-      const intent = intentOf(principalOf(context), key, 'project.archive', schema, request);
+      const intent = intentOf(context, key, 'project.archive', schema, request);
       return answer(key, await writer.commit(intent, archiveProject(versionOf(request.etag, 'etag'))));
     },
 
     async restoreProject(request, context) {
       const key = parseProject(request.name, 'name');
       const schema = wire.RestoreProjectRequestSchema;
-      const intent = intentOf(principalOf(context), key, 'project.restore', schema, request);
+      const intent = intentOf(context, key, 'project.restore', schema, request);
       return answer(key, await writer.commit(intent, restoreProject(versionOf(request.etag, 'etag'))));
     },
 
     async deleteProject(request, context) {
       const key = parseProject(request.name, 'name');
       const schema = wire.DeleteProjectRequestSchema;
-      const intent = intentOf(principalOf(context), key, 'project.delete', schema, request);
+      const intent = intentOf(context, key, 'project.delete', schema, request);
       const committed = await writer.commit(intent, deleteProject(versionOf(request.etag, 'etag')));
       return { receipt: receiptOf(committed) };
     },

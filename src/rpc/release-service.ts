@@ -24,7 +24,6 @@ import { versionOf } from './etag.ts';
 import { maskedPaths } from './field-mask.ts';
 import { checkedKey, parseProject, parseRelease } from './names.ts';
 import { bindingOf, pageOf } from './paging.ts';
-import { principalOf } from './principal-key.ts';
 import { intentOf, receiptOf } from './writes.ts';
 
 type Service = ServiceImpl<typeof wire.ReleaseService>;
@@ -71,7 +70,7 @@ function writeMethods(writer: Writer): Omit<Service, keyof Reads> {
       const key = checkedKey(request.releaseId, 'release_id');
       const content = releaseContentFrom(request.release ?? create(ReleaseSchema), 'release');
       const schema = wire.CreateReleaseRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'release.create', schema, request);
+      const intent = intentOf(context, project, 'release.create', schema, request);
       return answer(project, key, await writer.commit(intent, createRelease({ key, ...content })));
     },
 
@@ -87,7 +86,7 @@ function writeMethods(writer: Writer): Omit<Service, keyof Reads> {
         ...(masked.has('flags') && { flags }),
       };
       const schema = wire.UpdateReleaseRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'release.update', schema, request);
+      const intent = intentOf(context, project, 'release.update', schema, request);
       const plan = updateRelease(release, fields, versionOf(message.etag, 'release.etag'));
       return answer(project, release, await writer.commit(intent, plan));
     },
@@ -95,7 +94,7 @@ function writeMethods(writer: Writer): Omit<Service, keyof Reads> {
     async completeRelease(request, context) {
       const { project, release } = parseRelease(request.name, 'name');
       const schema = wire.CompleteReleaseRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'release.complete', schema, request);
+      const intent = intentOf(context, project, 'release.complete', schema, request);
       const plan = completeRelease(release, versionOf(request.etag, 'etag'));
       return answer(project, release, await writer.commit(intent, plan));
     },
@@ -104,7 +103,7 @@ function writeMethods(writer: Writer): Omit<Service, keyof Reads> {
       const { project, release } = parseRelease(request.name, 'name');
       const version = versionOf(request.etag, 'etag');
       const schema = wire.RollBackReleaseRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'release.roll_back', schema, request);
+      const intent = intentOf(context, project, 'release.roll_back', schema, request);
       const plan =
         request.flag === ''
           ? rollBackRelease(release, version)
@@ -116,7 +115,7 @@ function writeMethods(writer: Writer): Omit<Service, keyof Reads> {
       const project = parseProject(request.parent, 'parent');
       if (request.branch === '') throw invalid([{ path: 'branch', message: 'is required' }]);
       const schema = wire.RollBackBranchRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'release.roll_back_branch', schema, request);
+      const intent = intentOf(context, project, 'release.roll_back_branch', schema, request);
       const committed = await writer.commit(intent, rollBackBranch(request.branch));
       const releases = putObjects(committed, 'release').map(({ key }) =>
         releaseMessage(project, changedObject(committed, 'release', key)),
@@ -127,7 +126,7 @@ function writeMethods(writer: Writer): Omit<Service, keyof Reads> {
     async deleteRelease(request, context) {
       const { project, release } = parseRelease(request.name, 'name');
       const schema = wire.DeleteReleaseRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'release.delete', schema, request);
+      const intent = intentOf(context, project, 'release.delete', schema, request);
       const plan = deleteRelease(release, versionOf(request.etag, 'etag'));
       return { receipt: receiptOf(await writer.commit(intent, plan)) };
     },

@@ -22,7 +22,6 @@ import { versionOf } from './etag.ts';
 import { maskedPaths } from './field-mask.ts';
 import { checkedKey, objectName, parseProject, parseSegment } from './names.ts';
 import { bindingOf, pageOf } from './paging.ts';
-import { principalOf } from './principal-key.ts';
 import { intentOf, receiptOf } from './writes.ts';
 
 type Service = ServiceImpl<typeof wire.SegmentService>;
@@ -65,7 +64,7 @@ function writeMethods(writer: Writer): Omit<Service, keyof Reads> {
       const key = checkedKey(request.segmentId, 'segment_id');
       const content = segmentContentFrom(request.segment ?? create(SegmentSchema), 'segment');
       const schema = wire.CreateSegmentRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'segment.create', schema, request);
+      const intent = intentOf(context, project, 'segment.create', schema, request);
       const plan = createSegment({ key, ...content, name: content.name || key });
       return answer(project, key, await writer.commit(intent, plan));
     },
@@ -76,7 +75,7 @@ function writeMethods(writer: Writer): Omit<Service, keyof Reads> {
       const masked = maskedPaths(SegmentSchema, message, request.updateMask, CHANGEABLE);
       const fields = fieldsOf(masked, segmentContentFrom(message, 'segment'));
       const schema = wire.UpdateSegmentRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'segment.update', schema, request);
+      const intent = intentOf(context, project, 'segment.update', schema, request);
       const plan = updateSegment(segment, fields, versionOf(message.etag, 'segment.etag'));
       return answer(project, segment, await writer.commit(intent, plan));
     },
@@ -84,7 +83,7 @@ function writeMethods(writer: Writer): Omit<Service, keyof Reads> {
     async archiveSegment(request, context) {
       const { project, segment } = parseSegment(request.name, 'name');
       const schema = wire.ArchiveSegmentRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'segment.archive', schema, request);
+      const intent = intentOf(context, project, 'segment.archive', schema, request);
       const plan = archiveSegment(segment, versionOf(request.etag, 'etag'));
       return answer(project, segment, await writer.commit(intent, plan));
     },
@@ -92,7 +91,7 @@ function writeMethods(writer: Writer): Omit<Service, keyof Reads> {
     async restoreSegment(request, context) {
       const { project, segment } = parseSegment(request.name, 'name');
       const schema = wire.RestoreSegmentRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'segment.restore', schema, request);
+      const intent = intentOf(context, project, 'segment.restore', schema, request);
       const plan = restoreSegment(segment, versionOf(request.etag, 'etag'));
       return answer(project, segment, await writer.commit(intent, plan));
     },
@@ -100,7 +99,7 @@ function writeMethods(writer: Writer): Omit<Service, keyof Reads> {
     async deleteSegment(request, context) {
       const { project, segment } = parseSegment(request.name, 'name');
       const schema = wire.DeleteSegmentRequestSchema;
-      const intent = intentOf(principalOf(context), project, 'segment.delete', schema, request);
+      const intent = intentOf(context, project, 'segment.delete', schema, request);
       const plan = deleteSegment(segment, versionOf(request.etag, 'etag'));
       return { receipt: receiptOf(await writer.commit(intent, plan)) };
     },

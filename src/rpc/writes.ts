@@ -1,19 +1,25 @@
 import { createHash } from 'node:crypto';
 import { clone, create, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
+import type { HandlerContext } from '@connectrpc/connect';
 import {
   type ChangeOptions,
   type ChangeReceipt,
   ChangeReceiptSchema,
 } from '../../gen/vexil/v1/changes_pb.ts';
-import { actorOf, type Principal } from '../app/principal.ts';
+import { actorOf } from '../app/principal.ts';
 import type { Committed, Intent } from '../app/writer.ts';
 import { invalid, type Violation } from '../core/errors.ts';
+import { fleetProgressMessage } from './convert/fleet.ts';
+import { principalOf } from './principal-key.ts';
 import { timestampOf } from './timestamp.ts';
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{0,128}$/;
 /** Before the keys of callers in the log, so that they never meet the service's own. */
 const OF_CALLER = 'call:';
 const REASON_LENGTH = 2_000;
+const LONGEST_FLEET_WAIT_MS = 20_000;
+/** Before its deadline, for the way of an answer. */
+const ANSWER_MS = 250;
 
 interface Write {
   options?: ChangeOptions | undefined;
@@ -21,16 +27,22 @@ interface Write {
 
 /**
  * What a request wants written, besides the content. Two requests have the same digest exactly when they ask for
- * the same: who asks, the idempotency key and `validate_only` do not count.
+ * the same: who asks, the idempotency key, `validate_only` and how long to wait do not count.
  */
 export function intentOf<Desc extends DescMessage>(
-  principal: Principal,
+  context: HandlerContext,
   project: string,
   action: string,
   schema: Desc,
   request: MessageShape<Desc> & Write,
 ): Intent {
-  const { reason = '', idempotencyKey = '', validateOnly = false } = request.options ?? {};
+  const principal = principalOf(context);
+  const {
+    reason = '',
+    idempotencyKey = '',
+    validateOnly = false,
+    waitForFleetMs = 0,
+  } = request.options ?? {};
   const violations: Violation[] = [];
   if (!IDEMPOTENCY_KEY.test(idempotencyKey))
     violations.push({
@@ -39,6 +51,11 @@ export function intentOf<Desc extends DescMessage>(
     });
   if (reason.length > REASON_LENGTH)
     violations.push({ path: 'options.reason', message: `must be at most ${REASON_LENGTH} characters` });
+  if (waitForFleetMs > LONGEST_FLEET_WAIT_MS)
+    violations.push({
+      path: 'options.wait_for_fleet_ms',
+      message: `must be at most ${LONGEST_FLEET_WAIT_MS}`,
+    });
   if (violations.length > 0) throw invalid(violations);
   return {
     project,
@@ -49,6 +66,7 @@ export function intentOf<Desc extends DescMessage>(
     validateOnly,
     mayHalt: principal.scopes.includes('halt'),
     ...(idempotencyKey !== '' && { idempotencyKey: `${OF_CALLER}${idempotencyKey}` }),
+    ...(waitForFleetMs > 0 && { fleetWait: fleetWaitOf(context, waitForFleetMs) }),
   };
 }
 
@@ -65,7 +83,17 @@ export function receiptOf(committed: Committed): ChangeReceipt {
     replayed: committed.replayed,
     unchanged: committed.unchanged,
     warnings: [...committed.warnings],
+    ...(committed.fleet !== undefined && { fleet: fleetProgressMessage(committed.fleet) }),
   });
+}
+
+/** The wait ends early enough for the call to be answered in time. */
+function fleetWaitOf(
+  { signal, timeoutMs }: HandlerContext,
+  askedMs: number,
+): NonNullable<Intent['fleetWait']> {
+  const remainingMs = () => (timeoutMs() ?? Number.POSITIVE_INFINITY) - ANSWER_MS;
+  return { signal, timeoutMs: () => Math.min(askedMs, remainingMs()) };
 }
 
 function digestOf<Desc extends DescMessage>(
@@ -77,6 +105,7 @@ function digestOf<Desc extends DescMessage>(
   if (content.options !== undefined) {
     content.options.idempotencyKey = '';
     content.options.validateOnly = false;
+    content.options.waitForFleetMs = 0;
   }
   return createHash('sha256').update(action).update('\n').update(toBinary(schema, content)).digest('hex');
 }

@@ -31,6 +31,8 @@ export interface Config {
   readonly managementHost: string;
   readonly managementPort: number;
   readonly dataDir: string;
+  /** What others call this replica. Undefined: the name of the machine. */
+  readonly replicaName: string | undefined;
   readonly logLevel: LogLevel;
   readonly tls: TlsPaths | undefined;
   readonly managementApi: Exposure;
@@ -75,6 +77,7 @@ const Variables = z.strictObject({
   VEXIL_MANAGEMENT_HOST: z.string().default('127.0.0.1'),
   VEXIL_MANAGEMENT_PORT: whole(0, 65_535).default(8014),
   VEXIL_DATA_DIR: z.string().default('./data'),
+  VEXIL_REPLICA_NAME: z.string().max(100, 'must have 100 characters at most').optional(),
   VEXIL_LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   VEXIL_TLS_CERT: z.string().optional(),
   VEXIL_TLS_KEY: z.string().optional(),
@@ -182,6 +185,7 @@ function toConfig(given: z.infer<typeof Variables>, tls: TlsPaths | undefined, l
     managementHost: given.VEXIL_MANAGEMENT_HOST,
     managementPort: given.VEXIL_MANAGEMENT_PORT,
     dataDir: given.VEXIL_DATA_DIR,
+    replicaName: given.VEXIL_REPLICA_NAME,
     logLevel: given.VEXIL_LOG_LEVEL,
     tls,
     managementApi: given.VEXIL_MANAGEMENT_API ?? exposure,

@@ -3,6 +3,7 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { EvaluationService } from '../../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
+import { FleetService } from '../../gen/vexil/v1/fleet_service_pb.ts';
 import { HistoryService } from '../../gen/vexil/v1/history_service_pb.ts';
 import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
@@ -10,6 +11,7 @@ import { ReleaseService } from '../../gen/vexil/v1/release_service_pb.ts';
 import { SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
 import { evaluationService } from '../rpc/evaluation-service.ts';
 import { flagService } from '../rpc/flag-service.ts';
+import { fleetService } from '../rpc/fleet-service.ts';
 import { type HealthState, healthService } from '../rpc/health.ts';
 import { historyService } from '../rpc/history-service.ts';
 import { keyService } from '../rpc/key-service.ts';
@@ -28,6 +30,7 @@ const MANAGEMENT: readonly DescService[] = [
   ReleaseService,
   KeyService,
   HistoryService,
+  FleetService,
 ];
 
 /** A misspelt field of a definition is a mistake, not something to pass over. */
@@ -57,6 +60,7 @@ export function routesOf(
       router.service(ReleaseService, releaseService(app), STRICT);
       router.service(KeyService, keyService(app), STRICT);
       router.service(HistoryService, historyService({ ...app, ...app.evaluation }), STRICT);
+      router.service(FleetService, fleetService(app), STRICT);
     }
     if (config.reflection === port)
       reflectionRoutes(router, manages ? [...EVALUATION, ...MANAGEMENT] : EVALUATION);

@@ -5,6 +5,7 @@ import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
 import { EvaluationService } from '../../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
+import { FleetService } from '../../gen/vexil/v1/fleet_service_pb.ts';
 import { HistoryService } from '../../gen/vexil/v1/history_service_pb.ts';
 import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
@@ -35,6 +36,7 @@ const SERVICES: readonly DescService[] = [
     ReleaseService,
     KeyService,
     HistoryService,
+    FleetService,
   ],
   ...[Health, ServerReflection, EvaluationService, EvaluationService],
 ];

@@ -1,8 +1,10 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { createContextValues, createHandlerContext } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
-import { ArchiveSegmentRequestSchema } from '../../gen/vexil/v1/segment_service_pb.ts';
+import { ArchiveSegmentRequestSchema, SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
 import type { Principal } from '../../src/app/principal.ts';
 import { emptyState } from '../../src/app/project-state.ts';
+import { principalKey } from '../../src/rpc/principal-key.ts';
 import { intentOf, receiptOf } from '../../src/rpc/writes.ts';
 
 const principal: Principal = {
@@ -14,9 +16,23 @@ const principal: Principal = {
   allowedOrigins: [],
   expiresAt: Number.POSITIVE_INFINITY,
 };
-const intent = (init: MessageInitShape<typeof ArchiveSegmentRequestSchema>, by = principal) =>
+const contextOf = (by: Principal, timeoutMs?: number) =>
+  createHandlerContext({
+    service: SegmentService,
+    method: SegmentService.method.archiveSegment,
+    protocolName: 'connect',
+    requestMethod: 'POST',
+    url: 'http://localhost/',
+    contextValues: createContextValues().set(principalKey, by),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  });
+const intent = (
+  init: MessageInitShape<typeof ArchiveSegmentRequestSchema>,
+  by = principal,
+  timeoutMs?: number,
+) =>
   intentOf(
-    by,
+    contextOf(by, timeoutMs),
     'shop',
     'segment.archive',
     ArchiveSegmentRequestSchema,
@@ -43,9 +59,8 @@ test('without options a call is one of its own', () => {
 
 test('the digest is of what is asked for, not of how or by whom', () => {
   const digest = intent({ options: { reason: 'x' } }).requestDigest;
-  expect(intent({ options: { reason: 'x', idempotencyKey: 'k', validateOnly: true } }).requestDigest).toBe(
-    digest,
-  );
+  const how = { idempotencyKey: 'k', validateOnly: true, waitForFleetMs: 5 };
+  expect(intent({ options: { reason: 'x', ...how } }).requestDigest).toBe(digest);
   expect(intent({ options: { reason: 'x' } }, { ...principal, keyId: 'other' }).requestDigest).toBe(digest);
   expect(intent({ options: { reason: 'y' } }).requestDigest).not.toBe(digest);
   expect(intent({ etag: '"1"', options: { reason: 'x' } }).requestDigest).not.toBe(digest);
@@ -53,7 +68,7 @@ test('the digest is of what is asked for, not of how or by whom', () => {
 
 test('an intent leaves the request as it was', () => {
   const request = create(ArchiveSegmentRequestSchema, { options: { idempotencyKey: 'k' } });
-  intentOf(principal, 'shop', 'segment.archive', ArchiveSegmentRequestSchema, request);
+  intentOf(contextOf(principal), 'shop', 'segment.archive', ArchiveSegmentRequestSchema, request);
   expect(request.options?.idempotencyKey).toBe('k');
 });
 
@@ -63,6 +78,16 @@ test.each(['with space', 'x'.repeat(129), 'line\nbreak', 'ünï'])(
     expect(() => intent({ options: { idempotencyKey: key } })).toThrow(/options\.idempotency_key/);
   },
 );
+
+test('a call waits for the fleet as long as it asks to, if its deadline is not before that', () => {
+  const wait = (waitForFleetMs: number, timeoutMs?: number) =>
+    intent({ options: { waitForFleetMs } }, principal, timeoutMs).fleetWait?.timeoutMs();
+  expect(wait(0)).toBeUndefined();
+  expect(wait(5_000)).toBe(5_000);
+  expect(wait(5_000, 10_000)).toBe(5_000);
+  expect(wait(20_000, 1_000)).toBeLessThanOrEqual(750);
+  expect(() => wait(20_001)).toThrow(/options\.wait_for_fleet_ms/);
+});
 
 test('a receipt of a check against an empty log has no time', () => {
   const receipt = receiptOf({

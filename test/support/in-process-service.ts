@@ -10,6 +10,7 @@ import {
 } from '@connectrpc/connect';
 import { FlagType } from '../../gen/vexil/v1/definitions_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
+import { FleetService } from '../../gen/vexil/v1/fleet_service_pb.ts';
 import { HistoryService } from '../../gen/vexil/v1/history_service_pb.ts';
 import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
@@ -18,8 +19,10 @@ import { SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
 import { DEFAULT_CONTEXT_LIMITS } from '../../src/app/decisions.ts';
 import { History } from '../../src/app/history.ts';
 import { type Principal, SYSTEM } from '../../src/app/principal.ts';
+import type { FleetRegistry } from '../../src/ports/fleet-registry.ts';
 import { errorInterceptor } from '../../src/rpc/errors.ts';
 import { flagService } from '../../src/rpc/flag-service.ts';
+import { fleetService } from '../../src/rpc/fleet-service.ts';
 import { historyService } from '../../src/rpc/history-service.ts';
 import { keyService } from '../../src/rpc/key-service.ts';
 import { principalKey } from '../../src/rpc/principal-key.ts';
@@ -50,16 +53,19 @@ export interface Clients {
   readonly releases: Client<typeof ReleaseService>;
   readonly keys: Client<typeof KeyService>;
   readonly history: Client<typeof HistoryService>;
+  readonly fleet: Client<typeof FleetService>;
 }
 
 /**
  * The management services over the real adapters, in this process and without sockets. Calls go through the
  * protocol's own encoding and the error interceptor; `unexpected` collects what no code foresaw.
  */
-export async function openService(): Promise<
+export async function openService(
+  registry?: FleetRegistry,
+): Promise<
   Clients & { instance: Instance; unexpected: unknown[]; as(principal: Principal): Clients } & AsyncDisposable
 > {
-  const instance = await openInstance();
+  const instance = await openInstance(registry === undefined ? {} : { registry });
   const unexpected: unknown[] = [];
   const errors = errorInterceptor((error) => unexpected.push(error));
   const routes = routesOf(instance);
@@ -78,7 +84,7 @@ export async function errorOf(call: Promise<unknown>): Promise<ConnectError> {
   throw new Error('the call was expected to fail');
 }
 
-function routesOf({ log, writer, catalog }: Instance): (router: ConnectRouter) => void {
+function routesOf({ log, writer, catalog, fleet }: Instance): (router: ConnectRouter) => void {
   const deps = { writer, catalog };
   const history = new History(log);
   return (router) =>
@@ -88,7 +94,8 @@ function routesOf({ log, writer, catalog }: Instance): (router: ConnectRouter) =
       .service(SegmentService, segmentService(deps))
       .service(ReleaseService, releaseService(deps))
       .service(KeyService, keyService({ ...deps, pepper: PEPPER, random: randomBytes }))
-      .service(HistoryService, historyService({ ...deps, history, contextLimits: DEFAULT_CONTEXT_LIMITS }));
+      .service(HistoryService, historyService({ ...deps, history, contextLimits: DEFAULT_CONTEXT_LIMITS }))
+      .service(FleetService, fleetService({ fleet }));
 }
 
 function clientsOf(routes: (router: ConnectRouter) => void, interceptors: Interceptor[]): Clients {
@@ -101,6 +108,7 @@ function clientsOf(routes: (router: ConnectRouter) => void, interceptors: Interc
     releases: client(ReleaseService),
     keys: client(KeyService),
     history: client(HistoryService),
+    fleet: client(FleetService),
   };
 }
 

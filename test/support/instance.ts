@@ -2,10 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInProcessBus } from '../../src/adapters/in-process/in-process-bus.ts';
+import { createInProcessRegistry } from '../../src/adapters/in-process/in-process-fleet.ts';
 import { openSqliteChangeLog } from '../../src/adapters/sqlite/sqlite-change-log.ts';
 import { openSqliteProjection } from '../../src/adapters/sqlite/sqlite-projection.ts';
 import { Access } from '../../src/app/access.ts';
 import { Catalog } from '../../src/app/catalog.ts';
+import { Fleet } from '../../src/app/fleet.ts';
 import { Projector } from '../../src/app/projector.ts';
 import { Schedules } from '../../src/app/schedules.ts';
 import { WatchHub } from '../../src/app/watch-hub.ts';
@@ -13,6 +15,7 @@ import { DEFAULT_WATCH_OPTIONS, type WatchOptions, type WatchParts } from '../..
 import { type Plan, Writer } from '../../src/app/writer.ts';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import type { ChangeBus } from '../../src/ports/change-bus.ts';
+import type { FleetRegistry } from '../../src/ports/fleet-registry.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 export const PEPPER = 'pepper';
@@ -25,6 +28,9 @@ export async function openInstance(
     readonly clock?: FakeClock;
     /** Default: one of its own. */
     readonly bus?: ChangeBus;
+    readonly registry?: FleetRegistry;
+    /** What the fleet calls it. Default: here. */
+    readonly name?: string;
   } = {},
 ) {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'vexil-')));
@@ -35,8 +41,17 @@ export async function openInstance(
   const projection = await openSqliteProjection(directory);
   const bus = options.bus ?? createInProcessBus();
   const catalog = new Catalog({ log, bus, projection, clock, report });
+  const name = options.name ?? 'here';
+  const self = {
+    id: `id of ${name}`,
+    name,
+    version: '1.2.3',
+    startedAt: new Date(clock.now()).toISOString(),
+  };
+  const registry = options.registry ?? createInProcessRegistry(clock);
+  const fleet = new Fleet({ catalog, clock, registry, self, report });
   await catalog.start();
-  const writer = new Writer({ log, bus, catalog, clock, limits: DEFAULT_LIMITS });
+  const writer = new Writer({ log, bus, catalog, clock, fleet, limits: DEFAULT_LIMITS });
   const access = new Access(catalog, clock, PEPPER);
   const schedules = new Schedules({ catalog, writer, clock, report });
   const projector = new Projector({ catalog, projection, clock, report });
@@ -52,6 +67,7 @@ export async function openInstance(
     schedules[Symbol.dispose]();
     access[Symbol.dispose]();
     await projector[Symbol.asyncDispose]();
+    await fleet[Symbol.asyncDispose]();
     await catalog[Symbol.asyncDispose]();
     await log[Symbol.asyncDispose]();
     await projection[Symbol.asyncDispose]();
@@ -67,6 +83,7 @@ export async function openInstance(
       catalog,
       writer,
       access,
+      fleet,
       hub,
       watch,
       ending,

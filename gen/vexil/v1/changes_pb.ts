@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vexil/v1/changes.proto.
  */
 export const file_vexil_v1_changes: GenFile = /*@__PURE__*/
-  fileDesc("ChZ2ZXhpbC92MS9jaGFuZ2VzLnByb3RvEgh2ZXhpbC52MSJPCg1DaGFuZ2VPcHRpb25zEg4KBnJlYXNvbhgBIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSFQoNdmFsaWRhdGVfb25seRgDIAEoCCKCAQoNQ2hhbmdlUmVjZWlwdBIQCghyZXZpc2lvbhgBIAEoAxIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXBsYXllZBgDIAEoCBIRCgl1bmNoYW5nZWQYBCABKAgSEAoId2FybmluZ3MYBSADKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChZ2ZXhpbC92MS9jaGFuZ2VzLnByb3RvEgh2ZXhpbC52MSJqCg1DaGFuZ2VPcHRpb25zEg4KBnJlYXNvbhgBIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSFQoNdmFsaWRhdGVfb25seRgDIAEoCBIZChF3YWl0X2Zvcl9mbGVldF9tcxgEIAEoDSKqAQoNQ2hhbmdlUmVjZWlwdBIQCghyZXZpc2lvbhgBIAEoAxIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXBsYXllZBgDIAEoCBIRCgl1bmNoYW5nZWQYBCABKAgSEAoId2FybmluZ3MYBSADKAkSJgoFZmxlZXQYBiABKAsyFy52ZXhpbC52MS5GbGVldFByb2dyZXNzInkKDUZsZWV0UHJvZ3Jlc3MSEAoIY29tcGxldGUYASABKAgSFQoNbWVtYmVyc19rbm93bhgCIAEoCBISCgplbGFwc2VkX21zGAMgASgNEisKCHJlcGxpY2FzGAQgAygLMhkudmV4aWwudjEuUmVwbGljYVByb2dyZXNzIrwBCg9SZXBsaWNhUHJvZ3Jlc3MSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIQCghyZXZpc2lvbhgDIAEoAxIPCgdyZWFjaGVkGAQgASgIEh0KEHJlYWNoZWRfYWZ0ZXJfbXMYBSABKA1IAIgBARISCgpzaWxlbmNlX21zGAYgASgNEg8KB3Ryb3VibGUYByABKAkSEwoLcXVhcmFudGluZWQYCCADKAlCEwoRX3JlYWNoZWRfYWZ0ZXJfbXNiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * How a write is to be done. Every field may be left out.
@@ -42,6 +42,15 @@ export type ChangeOptions = Message<"vexil.v1.ChangeOptions"> & {
    * @generated from field: bool validate_only = 3;
    */
   validateOnly: boolean;
+
+  /**
+   * Answer as soon as every replica has the change, or after so many milliseconds, at most 20000; and
+   * before the deadline of the call. The change is made before the wait begins and is not undone by its
+   * outcome, which the receipt tells.
+   *
+   * @generated from field: uint32 wait_for_fleet_ms = 4;
+   */
+  waitForFleetMs: number;
 };
 
 /**
@@ -89,6 +98,13 @@ export type ChangeReceipt = Message<"vexil.v1.ChangeReceipt"> & {
    * @generated from field: repeated string warnings = 5;
    */
   warnings: string[];
+
+  /**
+   * How far the replicas had got when the wait was over, if the call asked for one.
+   *
+   * @generated from field: vexil.v1.FleetProgress fleet = 6;
+   */
+  fleet?: FleetProgress | undefined;
 };
 
 /**
@@ -97,4 +113,110 @@ export type ChangeReceipt = Message<"vexil.v1.ChangeReceipt"> & {
  */
 export const ChangeReceiptSchema: GenMessage<ChangeReceipt> = /*@__PURE__*/
   messageDesc(file_vexil_v1_changes, 1);
+
+/**
+ * How far the replicas have got with a revision of a project, as far as is known.
+ *
+ * @generated from message vexil.v1.FleetProgress
+ */
+export type FleetProgress = Message<"vexil.v1.FleetProgress"> & {
+  /**
+   * Every replica has it.
+   *
+   * @generated from field: bool complete = 1;
+   */
+  complete: boolean;
+
+  /**
+   * False: nobody could say who there is, so replicas may be missing here, and this is not complete.
+   *
+   * @generated from field: bool members_known = 2;
+   */
+  membersKnown: boolean;
+
+  /**
+   * How long the answer has waited.
+   *
+   * @generated from field: uint32 elapsed_ms = 3;
+   */
+  elapsedMs: number;
+
+  /**
+   * By name. One that dies without a word is here until it has been silent for 10 seconds.
+   *
+   * @generated from field: repeated vexil.v1.ReplicaProgress replicas = 4;
+   */
+  replicas: ReplicaProgress[];
+};
+
+/**
+ * Describes the message vexil.v1.FleetProgress.
+ * Use `create(FleetProgressSchema)` to create a new message.
+ */
+export const FleetProgressSchema: GenMessage<FleetProgress> = /*@__PURE__*/
+  messageDesc(file_vexil_v1_changes, 2);
+
+/**
+ * @generated from message vexil.v1.ReplicaProgress
+ */
+export type ReplicaProgress = Message<"vexil.v1.ReplicaProgress"> & {
+  /**
+   * Of this run of the process, and of no other.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * The revision of the project that it has.
+   *
+   * @generated from field: int64 revision = 3;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: bool reached = 4;
+   */
+  reached: boolean;
+
+  /**
+   * When that was known, from the beginning of the wait.
+   *
+   * @generated from field: optional uint32 reached_after_ms = 5;
+   */
+  reachedAfterMs?: number | undefined;
+
+  /**
+   * Since it was heard of.
+   *
+   * @generated from field: uint32 silence_ms = 6;
+   */
+  silenceMs: number;
+
+  /**
+   * Why it serves the project as it last was and does not follow its log: forked or damaged.
+   *
+   * @generated from field: string trouble = 7;
+   */
+  trouble: string;
+
+  /**
+   * Objects of the project that it does not understand and serves as they last were.
+   *
+   * @generated from field: repeated string quarantined = 8;
+   */
+  quarantined: string[];
+};
+
+/**
+ * Describes the message vexil.v1.ReplicaProgress.
+ * Use `create(ReplicaProgressSchema)` to create a new message.
+ */
+export const ReplicaProgressSchema: GenMessage<ReplicaProgress> = /*@__PURE__*/
+  messageDesc(file_vexil_v1_changes, 3);
 

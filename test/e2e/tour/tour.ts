@@ -1,6 +1,7 @@
 import { type Calls, text } from '../../support/calls.ts';
 import { evaluationTour } from './evaluation.ts';
 import { flagsTour } from './flags.ts';
+import { fleetTour } from './fleet.ts';
 import { historyTour } from './history.ts';
 import { keysTour } from './keys.ts';
 import { projectsTour } from './projects.ts';
@@ -28,6 +29,7 @@ export const TOURS: readonly (readonly [claim: string, run: (tour: Tour) => Prom
   ['makes, completes, rolls back and deletes releases', releasesTour],
   ['makes, limits and revokes keys', keysTour],
   ['tells, compares, verifies and reverts history', historyTour],
+  ['waits for replicas and lists them', fleetTour],
   ['evaluates flags and shakes hands', evaluationTour],
 ];
 

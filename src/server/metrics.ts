@@ -3,17 +3,12 @@ import type { Meter } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import {
-  ATTR_ERROR_TYPE,
-  ATTR_RPC_METHOD,
-  ATTR_RPC_STATUS_CODE,
-  ATTR_RPC_SYSTEM_NAME,
-  ATTR_SERVICE_NAME,
-  METRIC_RPC_SERVER_CALL_DURATION,
-} from '@opentelemetry/semantic-conventions';
+import { ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions';
 import type { RecordCall } from '../rpc/telemetry-interceptor.ts';
+import { createCallHistogram } from './call-histogram.ts';
 
-const CALL_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+/** What the instruments of this service are said to belong to. */
+const SCOPE = 'vexil';
 
 export interface Metrics {
   /** For instruments of one's own. Their attributes must come from a small fixed set. */
@@ -28,15 +23,16 @@ export interface Metrics {
 
 /** Measures the process and its event loop from now on. */
 export function createMetrics(): Metrics {
-  const reader = new PrometheusExporter({ preventServerStart: true });
   const resource = resourceFromAttributes({ [ATTR_SERVICE_NAME]: 'vexil' });
+  const calls = createCallHistogram(resource, SCOPE);
+  const reader = new PrometheusExporter({ preventServerStart: true, metricProducers: [calls] });
   const provider = new MeterProvider({ readers: [reader], resource });
   const serializer = new PrometheusSerializer();
-  const meter = provider.getMeter('vexil');
+  const meter = provider.getMeter(SCOPE);
   const eventLoop = observeProcess(meter);
   return {
     meter,
-    recordCall: callRecorder(meter),
+    recordCall: calls.record,
     gauge: (name, description, read) => {
       meter.createObservableGauge(name, { description }).addCallback((result) => result.observe(read()));
     },
@@ -46,21 +42,6 @@ export function createMetrics(): Metrics {
       await provider.shutdown();
     },
   };
-}
-
-function callRecorder(meter: Meter): RecordCall {
-  const duration = meter.createHistogram(METRIC_RPC_SERVER_CALL_DURATION, {
-    description: 'How long calls took.',
-    unit: 's',
-    advice: { explicitBucketBoundaries: CALL_BUCKETS_S },
-  });
-  return ({ system, method, status, errorType, durationMs }) =>
-    duration.record(durationMs / 1_000, {
-      [ATTR_RPC_SYSTEM_NAME]: system,
-      [ATTR_RPC_METHOD]: method,
-      [ATTR_RPC_STATUS_CODE]: status,
-      ...(errorType === undefined ? {} : { [ATTR_ERROR_TYPE]: errorType }),
-    });
 }
 
 function observeProcess(meter: Meter): Disposable {

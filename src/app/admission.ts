@@ -100,19 +100,19 @@ class Buckets {
     if (this.#perSecond === 0) return;
     const at = this.#clock.monotonic();
     this.#sweep(at);
-    const tokens = this.#left(name);
+    const bucket = this.#used.get(name);
+    if (bucket === undefined) {
+      this.#used.set(name, { tokens: this.#perSecond - 1, at });
+      return;
+    }
+    const refilled = ((at - bucket.at) / 1_000) * this.#perSecond;
+    const tokens = Math.min(this.#perSecond, bucket.tokens + refilled);
     if (tokens < 1) {
       const retryAfterMs = Math.ceil(1_000 / this.#perSecond);
       throw new FlagError('exhausted', this.#message, { reason: this.#reason, retryAfterMs });
     }
-    this.#used.set(name, { tokens: tokens - 1, at });
-  }
-
-  #left(name: string): number {
-    const bucket = this.#used.get(name);
-    if (bucket === undefined) return this.#perSecond;
-    const refilled = ((this.#clock.monotonic() - bucket.at) / 1_000) * this.#perSecond;
-    return Math.min(this.#perSecond, bucket.tokens + refilled);
+    bucket.tokens = tokens - 1;
+    bucket.at = at;
   }
 
   /** After a second without a call a bucket is full, and need not be known. */

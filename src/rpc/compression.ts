@@ -36,6 +36,7 @@ export function answerCompression(
   sent: string | null | undefined,
   accepted: string | null | undefined,
 ): Compression | undefined {
+  if (protocol === 'grpc' && (sent === null || sent === undefined || sent === 'identity')) return undefined;
   if (accepted === null || accepted === undefined || accepted === '')
     return protocol === 'grpc' ? COMPRESSIONS.find(({ name }) => name === sent) : undefined;
   const ofCaller = (name: string) => name === sent || protocol !== 'grpc';

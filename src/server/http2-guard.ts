@@ -52,9 +52,10 @@ function requireSettings(session: ServerHttp2Session, timeoutMs: number): void {
 
 function closeWhenIdle(session: ServerHttp2Session, idleMs: number): void {
   let open = 0;
+  const onClose = () => void open--;
   session.on('stream', (stream) => {
     open++;
-    stream.once('close', () => open--);
+    stream.on('close', onClose);
   });
   const onTimeout = (): void => {
     if (open === 0) session.close();

@@ -148,12 +148,13 @@ function createHttp2({ limits, onRequest, onStream, onConnectionError }: ListenO
   const server = http2.createServer(http2Options(limits));
   // Turns a stream into a request and a response; the public way to that is a server with a request listener.
   const compat = http2.createServer(onRequest);
+  const onError = (error: Error) => onConnectionError?.(error);
   server.on('session', (session) => {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
-    session.on('error', (error) => onConnectionError?.(error));
+    session.on('error', onError);
     session.on('stream', (stream, headers, flags, rawHeaders) => {
-      stream.on('error', (error) => onConnectionError?.(error));
+      stream.on('error', onError);
       if (onStream?.(stream, headers, flags, rawHeaders) === true) return;
       compat.emit('stream', stream, headers, flags, rawHeaders);
     });

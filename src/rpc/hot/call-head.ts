@@ -9,11 +9,19 @@ import type { Codec, HotMethod } from './hot-method.ts';
 export interface HotFormat {
   readonly protocol: 'grpc' | 'connect';
   readonly codec: Codec;
+  readonly encodingHeader: string;
+  readonly acceptedHeader: string;
+  readonly timeoutHeader: string;
+}
+
+export interface NamedMethod<Method = HotMethod> {
+  readonly method: Method;
+  /** `vexil.v1.EvaluationService/Evaluate` */
+  readonly name: string;
 }
 
 /** What the headers of a call say. */
-export interface CallHead {
-  readonly method: HotMethod;
+export interface CallHead<Method = HotMethod> extends NamedMethod<Method> {
   readonly format: HotFormat;
   /** From the headers to the answer. */
   readonly timeoutMs: number;
@@ -27,15 +35,28 @@ export interface CallHead {
   readonly origin: string | undefined;
 }
 
-const GRPC: HotFormat = { protocol: 'grpc', codec: 'proto' };
-const CONNECT_JSON: HotFormat = { protocol: 'connect', codec: 'json' };
+const GRPC: HotFormat = {
+  protocol: 'grpc',
+  codec: 'proto',
+  encodingHeader: 'grpc-encoding',
+  acceptedHeader: 'grpc-accept-encoding',
+  timeoutHeader: 'grpc-timeout',
+};
+const CONNECT: HotFormat = {
+  protocol: 'connect',
+  codec: 'proto',
+  encodingHeader: 'content-encoding',
+  acceptedHeader: 'accept-encoding',
+  timeoutHeader: 'connect-timeout-ms',
+};
+const CONNECT_JSON: HotFormat = { ...CONNECT, codec: 'json' };
 
 /** As clients spell them. There are other ways to, which are not in a hurry. */
 const FORMATS = new Map<string | undefined, HotFormat>([
   ['application/grpc', GRPC],
   ['application/grpc+proto', GRPC],
-  ['application/grpc+json', { protocol: 'grpc', codec: 'json' }],
-  ['application/proto', { protocol: 'connect', codec: 'proto' }],
+  ['application/grpc+json', { ...GRPC, codec: 'json' }],
+  ['application/proto', CONNECT],
   ['application/json', CONNECT_JSON],
   ['application/json; charset=utf-8', CONNECT_JSON],
 ]);
@@ -47,33 +68,36 @@ const PLAIN_AUTHORITY = /^[\w.-]{1,253}(?::\d{1,4}|:[1-5]\d{4})?$/;
  * Reads the headers of a POST to a hot method. Undefined for whatever is unusual, ill-formed or not served: the other
  * path knows what to say to that.
  */
-export function readHead(
-  method: HotMethod,
+export function readHead<Method>(
+  { method, name }: NamedMethod<Method>,
   authority: string | undefined,
   headers: IncomingHttpHeaders,
   rawHeaders: readonly string[],
   longestMs: number,
-): CallHead | undefined {
+): CallHead<Method> | undefined {
   const format = FORMATS.get(headers['content-type']);
   if (format === undefined || authority === undefined || !PLAIN_AUTHORITY.test(authority)) return undefined;
-  const { protocol } = format;
-  const isGrpc = protocol === 'grpc';
-  const origin = headers.origin;
-  if (isGrpc && origin !== undefined) return undefined;
-  const timeout = one(headers[isGrpc ? 'grpc-timeout' : 'connect-timeout-ms']);
+  const { protocol, encodingHeader, acceptedHeader, timeoutHeader } = format;
+  const { origin } = headers;
+  if (protocol === 'grpc' && origin !== undefined) return undefined;
+  const timeout = one(headers[timeoutHeader]);
   const timeoutMs = timeout === undefined ? longestMs : limitedTimeoutMs(protocol, timeout, longestMs);
-  const encoding = one(headers[isGrpc ? 'grpc-encoding' : 'content-encoding']) ?? 'identity';
+  const encoding = one(headers[encodingHeader]) ?? 'identity';
   const decompress = encoding === 'identity' ? undefined : decompressorOf(encoding);
   if (timeoutMs === undefined || (encoding !== 'identity' && decompress === undefined)) return undefined;
-  const accepted = one(headers[isGrpc ? 'grpc-accept-encoding' : 'accept-encoding']);
   return {
-    ...{ method, format, timeoutMs, decompress, origin },
-    announcedBytes: isGrpc ? 0 : Number(headers['content-length'] ?? 0),
-    compression: answerCompression(protocol, encoding, accepted),
+    method,
+    name,
+    format,
+    timeoutMs,
+    announcedBytes: protocol === 'grpc' ? 0 : Number(headers['content-length'] ?? 0),
+    decompress,
+    compression: answerCompression(protocol, encoding, one(headers[acceptedHeader])),
     token: tokenIn(
       repeats(rawHeaders, 'authorization') ? undefined : headers.authorization,
       one(headers['x-api-key']),
     ),
+    origin,
   };
 }
 

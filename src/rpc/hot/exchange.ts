@@ -1,7 +1,6 @@
 import { Code } from '@connectrpc/connect';
 import type { Access } from '../../app/access.ts';
 import type { Admission } from '../../app/admission.ts';
-import type { Alarm } from '../../app/alarm.ts';
 import type { Principal } from '../../app/principal.ts';
 import { FlagError } from '../../core/errors.ts';
 import { admit } from '../admit.ts';
@@ -13,6 +12,7 @@ import { type LogUnexpected, reportedError } from '../errors.ts';
 import { tooSlow } from '../request-guard.ts';
 import { callRecord, type RecordCall } from '../telemetry-interceptor.ts';
 import type { CallHead } from './call-head.ts';
+import type { Deadlines, Waiting } from './deadlines.ts';
 import type { HotCall } from './hot-method.ts';
 import { answerOf, type HttpAnswer, refusalOf } from './http-answer.ts';
 import { type Intake, intakeOf } from './intake.ts';
@@ -22,9 +22,7 @@ export interface HotParts {
   readonly access: Access;
   readonly admission: Admission;
   readonly cors: CorsPolicy;
-  /** By a clock that never jumps, in milliseconds. */
-  readonly deadlines: Alarm;
-  readonly now: () => number;
+  readonly deadlines: Deadlines;
   /** Of one message, inflated. */
   readonly maxMessageBytes: number;
   /** A request must have arrived after this long. */
@@ -38,12 +36,12 @@ export interface HotParts {
 export interface Carrier {
   /** The other end of the connection. */
   address(): string;
-  /** Called once, unless the caller left. Must not throw. */
+  /** Called once at most; not if the caller left. Must not throw. */
   send(answer: HttpAnswer): void;
 }
 
 /** One call of the fast path, from its headers to its answer. Its carrier tells it what arrives. */
-export class Exchange {
+export class Exchange implements Waiting {
   readonly #parts: HotParts;
   readonly #head: CallHead;
   readonly #carrier: Carrier;
@@ -57,21 +55,16 @@ export class Exchange {
     this.#head = head;
     this.#carrier = carrier;
     this.#intake = intakeOf(head, parts.maxMessageBytes);
-    this.#startedAt = parts.now();
+    this.#startedAt = parts.deadlines.now();
   }
 
   /** To be called first. Refuses what cannot go well whatever arrives. */
   start(): void {
     const { timeoutMs, announcedBytes } = this.#head;
-    const { maxMessageBytes, receiveTimeoutMs } = this.#parts;
+    const { maxMessageBytes, deadlines } = this.#parts;
     if (timeoutMs === 0) this.#refuse(timedOut());
     else if (announcedBytes > maxMessageBytes) this.#refuse(messageTooLarge(maxMessageBytes));
-    else this.#wakeAfter(Math.min(timeoutMs, receiveTimeoutMs));
-  }
-
-  /** Whether more of the request is wanted. */
-  get isReceiving(): boolean {
-    return this.#state === 'receiving';
+    else deadlines.watch(this, timeoutMs);
   }
 
   take(chunk: Uint8Array): void {
@@ -85,9 +78,25 @@ export class Exchange {
     this.#answer();
   }
 
-  /** The caller is gone. To be called in any case; after the answer it means nothing. */
+  /** The caller is gone. After the answer it means nothing. */
   leave(): void {
     if (this.#state !== 'ended') this.#finish(Code.Canceled);
+  }
+
+  arm(): void {
+    if (this.#state === 'ended') return;
+    const { deadlines, receiveTimeoutMs } = this.#parts;
+    const { timeoutMs } = this.#head;
+    const afterMs = this.#state === 'receiving' ? Math.min(timeoutMs, receiveTimeoutMs) : timeoutMs;
+    this.#alarm = deadlines.at(this.#startedAt + afterMs, () => this.#late());
+  }
+
+  #late(): void {
+    const { timeoutMs } = this.#head;
+    const isLate = this.#startedAt + timeoutMs <= this.#parts.deadlines.now();
+    if (this.#state === 'receiving') this.#refuse(tooSlow(this.#parts.receiveTimeoutMs, timeoutMs));
+    else if (isLate) this.#refuse(timedOut());
+    else this.arm();
   }
 
   #answer(): void {
@@ -95,8 +104,12 @@ export class Exchange {
     try {
       const call = this.#intake.read();
       const answer = call instanceof Promise ? call.then((read) => this.#ask(read)) : this.#ask(call);
-      if (answer instanceof Promise) answer.then(this.#reply, this.#refuse);
-      else this.#reply(answer);
+      if (!(answer instanceof Promise)) this.#reply(answer);
+      else
+        answer.then(
+          (envelope) => this.#reply(envelope),
+          (error: unknown) => this.#refuse(error),
+        );
     } catch (error) {
       this.#refuse(error);
     }
@@ -108,63 +121,46 @@ export class Exchange {
 
   #principal(): Principal {
     const { access, admission, refused } = this.#parts;
-    const { token, origin } = this.#head;
+    const { name, token, origin } = this.#head;
     try {
       return admit(access, admission, { token, origin, address: () => this.#carrier.address() });
     } catch (error) {
-      if (error instanceof FlagError) refused({ method: this.#name, why: error.message });
+      if (error instanceof FlagError) refused({ method: name, why: error.message });
       throw error;
     }
   }
 
-  readonly #reply = (envelope: Uint8Array): void => {
+  #reply(envelope: Uint8Array): void {
     if (this.#state === 'ended') return;
     const { format, compression } = this.#head;
     this.#finish(undefined);
     this.#send(answerOf(format, envelope, compression, this.#corsHeaders()));
-  };
+  }
 
-  readonly #refuse = (error: unknown): void => {
+  #refuse(error: unknown): void {
     if (this.#state === 'ended') return;
-    const { format, compression } = this.#head;
-    const refusal = reportedError(error, this.#parts.logUnexpected, this.#name);
+    const { name, format, compression } = this.#head;
+    const refusal = reportedError(error, this.#parts.logUnexpected, name);
     this.#finish(refusal.code);
     this.#send(refusalOf(format, refusal, compression, this.#corsHeaders()));
-  };
+  }
 
   #send(answer: HttpAnswer | Promise<HttpAnswer>): void {
+    const { logUnexpected } = this.#parts;
+    const send = (packed: HttpAnswer) => this.#carrier.send(packed);
     if (!(answer instanceof Promise)) this.#carrier.send(answer);
-    else
-      answer
-        .then((packed) => this.#carrier.send(packed))
-        .catch((error: unknown) => this.#parts.logUnexpected(error, this.#name));
+    else answer.then(send).catch((error: unknown) => logUnexpected(error, this.#head.name));
   }
 
   #finish(code: Code | undefined): void {
     this.#state = 'ended';
     this.#alarm?.[Symbol.dispose]();
-    const { recordCall, now } = this.#parts;
-    recordCall(callRecord(this.#head.format.protocol, this.#name, code, now() - this.#startedAt));
-  }
-
-  #wakeAfter(delayMs: number): void {
-    this.#alarm = this.#parts.deadlines.at(this.#parts.now() + delayMs, () => this.#late());
-  }
-
-  #late(): void {
-    const { timeoutMs } = this.#head;
-    const leftMs = this.#startedAt + timeoutMs - this.#parts.now();
-    if (this.#state === 'receiving') this.#refuse(tooSlow(this.#parts.receiveTimeoutMs, timeoutMs));
-    else if (leftMs > 0) this.#wakeAfter(leftMs);
-    else this.#refuse(timedOut());
+    const { recordCall, deadlines } = this.#parts;
+    const { name, format } = this.#head;
+    recordCall(callRecord(format.protocol, name, code, deadlines.now() - this.#startedAt));
   }
 
   #corsHeaders(): [string, string][] {
     return corsHeaders(this.#parts.cors, this.#head.origin ?? null);
-  }
-
-  get #name(): string {
-    const { method } = this.#head.method;
-    return `${method.parent.typeName}/${method.name}`;
   }
 }

@@ -1,13 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Carrier, Exchange } from './exchange.ts';
+import type { CallHead } from './call-head.ts';
+import { Exchange, type HotParts } from './exchange.ts';
 
-/** Connects a request over HTTP/1.1 with the call that it carries. */
+/** Has a request over HTTP/1.1 carry a call. */
 export function carryHttp1(
   request: IncomingMessage,
   response: ServerResponse,
-  open: (carrier: Carrier) => Exchange,
+  parts: HotParts,
+  head: CallHead,
 ): void {
-  const exchange = open({
+  const exchange = new Exchange(parts, head, {
     address: () => request.socket.remoteAddress ?? '',
     send: ({ status, headers, body }) => {
       if (response.destroyed) return;

@@ -1,20 +1,30 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import type { Carrier, Exchange } from './exchange.ts';
+import type { CallHead } from './call-head.ts';
+import { type Carrier, Exchange, type HotParts } from './exchange.ts';
 import type { HttpAnswer } from './http-answer.ts';
 
 const LINGER_MS = 1_000;
 const END = { endStream: true };
 const TRAILERS_FOLLOW = { waitForTrailers: true };
 
-/** Connects a stream with the call that it carries. */
-export function carryHttp2(stream: ServerHttp2Stream, open: (carrier: Carrier) => Exchange): void {
-  const exchange = open({
+/** Has a stream carry a call. */
+export function carryHttp2(stream: ServerHttp2Stream, parts: HotParts, head: CallHead): void {
+  // Node keeps a stream for some time after its end, and nothing of the call is to be kept with it.
+  let exchange: Exchange | undefined;
+  const carrier: Carrier = {
     address: () => stream.session?.socket.remoteAddress ?? '',
-    send: (answer) => send(stream, answer),
+    send: (answer) => {
+      exchange = undefined;
+      send(stream, answer);
+    },
+  };
+  exchange = new Exchange(parts, head, carrier);
+  stream.on('data', (chunk: Uint8Array) => exchange?.take(chunk));
+  stream.on('end', () => exchange?.end());
+  stream.on('aborted', () => {
+    exchange?.leave();
+    exchange = undefined;
   });
-  stream.on('data', (chunk: Uint8Array) => exchange.take(chunk));
-  stream.on('end', () => exchange.end());
-  stream.on('aborted', () => exchange.leave());
   exchange.start();
 }
 

@@ -36,7 +36,7 @@ const LONGEST_PAUSE_MS = 400;
 
 /**
  * Does one thing after the other, each with an idempotency key of its own, and again on another replica as long as
- * nobody can say whether it was done.
+ * nobody can say whether it was done. What was begun when the pace is over is brought to its end.
  */
 export async function runWriter(parts: WriterParts): Promise<void> {
   const { name, pace, random, thinkMs, wish } = parts;
@@ -77,7 +77,7 @@ async function persist({ services, random, pace }: WriterParts, request: WriteRe
   let isUnknown = false;
   let last: Refused | undefined;
   let attempts = 0;
-  while (attempts < ATTEMPTS && !(pace.over.aborted && attempts > 0)) {
+  while (attempts < ATTEMPTS) {
     attempts++;
     const answer = await random.pick(services).write(request).catch(refusedBy);
     if (!(answer instanceof Error)) return { ...whatIsKnown(answer, isUnknown), written: answer, attempts };

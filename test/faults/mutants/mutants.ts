@@ -70,8 +70,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     mutations: [
       {
         file: 'app/watch-stream.ts',
-        find: 'const content = this.#view.step(snapshot, now, touched); this.#moveTo(moment); if (sizeOf',
-        replace: `const whole = this.#view.step(snapshot, now, touched);
+        find: 'const content = this.#view.step(snapshot, ms, touched); this.#moveTo(moment); if (isEmpty',
+        replace: `const whole = this.#view.step(snapshot, ms, touched);
           this.#moveTo(moment);
           const content = { ...whole, flags: whole.flags.slice(0, 1) };
           if (whole.flags.length > 1) {
@@ -80,7 +80,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
             const flags = whole.flags.slice(1);
             this.#rest = (function* () { yield { ...rest, content: { ...NO_CONTENT, flags } }; })();
           }
-          if (sizeOf`,
+          if (isEmpty`,
       },
       {
         file: 'app/watch-stream.ts',

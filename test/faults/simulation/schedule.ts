@@ -65,15 +65,15 @@ async function run(world: SimWorld, replicas: readonly SimReplica[]): Promise<Hi
     writing: { sleep: (ms: number) => time.sleep(ms), over: writing.signal },
     watching: { sleep: (ms: number) => time.sleep(ms), over: watching.signal },
   };
-  const clients = runClients({ recorder, random, services, knowledge, paces });
+  const { writers, others } = runClients({ recorder, random, services, knowledge, paces });
   const troubles = runTroubles({ time, random, replicas, recorder, log, untilMs: 500 + TROUBLED_MS });
   await time.runUntil(500 + TROUBLED_MS);
   writing.abort();
-  await time.runThrough(troubles);
+  await time.runThrough(Promise.all([troubles, writers]));
   recorder.healed();
   await awaitHead(time, replicas, recorder, log);
   watching.abort();
-  await time.runThrough(clients);
+  await time.runThrough(others);
   return recorder.history(await wholeLog(log, PLACE.project));
 }
 
@@ -85,7 +85,7 @@ interface ClientParts {
   readonly paces: Readonly<Record<'writing' | 'watching', Pace>>;
 }
 
-async function runClients({ recorder, random, services, knowledge, paces }: ClientParts): Promise<void> {
+function runClients({ recorder, random, services, knowledge, paces }: ClientParts) {
   const shared = { recorder, random, services, knowledge };
   const writers = [1, 2, 3, 4].map((number) => {
     const name = `writer-${number}`;
@@ -106,7 +106,7 @@ async function runClients({ recorder, random, services, knowledge, paces }: Clie
   );
   const contexts = [ANNA, BERT];
   const reader = runReader({ ...shared, contexts, flags: LASTING_FLAGS, pace: paces.writing, thinkMs: 120 });
-  await Promise.all([...writers, ...watchers, reader]);
+  return { writers: Promise.all(writers), others: Promise.all([...watchers, reader]) };
 }
 
 /** Notes how every replica is found once all troubles are over. */

@@ -3,6 +3,8 @@ import { PastStates } from '../../../src/app/past-states.ts';
 import type { Principal } from '../../../src/app/principal.ts';
 import { watch } from '../../../src/app/watch.ts';
 import type { Content, WatchEvent } from '../../../src/app/watch-events.ts';
+import type { WatchParts, WatchRequest } from '../../../src/app/watch-request.ts';
+import { WatchSession } from '../../../src/app/watch-session.ts';
 import { FlagError } from '../../../src/core/errors.ts';
 import { Evaluation } from '../../../src/core/evaluation.ts';
 import type { ChangeLog } from '../../../src/ports/change-log.ts';
@@ -41,6 +43,8 @@ const CODES: Readonly<Record<string, string>> = {
 /** A simulated replica as clients reach it: without a network in between, but it may die or be late. */
 export function simService(replica: SimReplica, place: SimPlace): Service {
   const past = new PastStates(place.log);
+  // Every other watch is one that pushes, as over the wire.
+  let isPushed = false;
   const alive = (): SimLife => {
     if (replica.life === undefined) throw new Refused('UNAVAILABLE', 'DEAD');
     return replica.life;
@@ -79,7 +83,10 @@ export function simService(replica: SimReplica, place: SimPlace): Service {
         revision: catalog.state(place.project).revision,
         stalenessMs: catalog.stalenessMs(place.project),
       })),
-    watch: (view, token, signal) => watching(replica.name, alive, { view, token, signal, place }),
+    watch: (view, token, signal) => {
+      isPushed = !isPushed;
+      return watching(replica.name, alive, { view, token, signal, place, isPushed });
+    },
   };
 }
 
@@ -88,12 +95,13 @@ interface WatchAsked {
   readonly token: string;
   readonly signal: AbortSignal;
   readonly place: SimPlace;
+  readonly isPushed: boolean;
 }
 
 async function* watching(
   replica: string,
   alive: () => SimLife,
-  { view, token, signal, place }: WatchAsked,
+  { view, token, signal, place, isPushed }: WatchAsked,
 ): AsyncGenerator<Told> {
   const life = alive();
   const request = {
@@ -105,7 +113,7 @@ async function* watching(
     signal.addEventListener('abort', () => reject(new Refused('CANCELLED', 'LEFT')), { once: true });
   });
   for (const each of [dead, left]) each.catch(() => undefined);
-  const events = watch(life.watch, request, signal);
+  const events = isPushed ? pushed(life.watch, request, signal) : watch(life.watch, request, signal);
   try {
     for (;;) {
       const { value } = await Promise.race([events.next(), dead, left]);
@@ -113,6 +121,39 @@ async function* watching(
     }
   } catch (error) {
     throw refused(error);
+  }
+}
+
+/** What a session pushes, for whoever pulls: it waits whenever a message has not been taken yet. */
+async function* pushed(
+  parts: WatchParts,
+  request: WatchRequest,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent, never> {
+  const arrived: WatchEvent[] = [];
+  let failure: unknown;
+  let wake = () => {};
+  const take = (event: WatchEvent) => {
+    arrived.push(event);
+    wake();
+    return false;
+  };
+  const end = (error: unknown) => {
+    failure = error;
+    wake();
+  };
+  using session = new WatchSession(parts, request, { take, end });
+  signal.addEventListener('abort', () => session[Symbol.dispose](), { once: true });
+  for (;;) {
+    const event = arrived.shift();
+    if (event !== undefined) {
+      yield event;
+      session.drained();
+    } else if (failure !== undefined) throw failure;
+    else
+      await new Promise<void>((resume) => {
+        wake = resume;
+      });
   }
 }
 

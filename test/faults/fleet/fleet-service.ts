@@ -1,0 +1,147 @@
+import type { GrpcCaller, MessageStream } from '../../support/grpc-caller.ts';
+import { isMessage, type Message } from '../../support/stock-protos.ts';
+import { reasonOf } from '../checks/check.ts';
+import { Refused, type Service, type Told, type WriteRequest } from '../clients/service.ts';
+import type { ViewSeen } from '../history/history.ts';
+import { callWithin, refusedWith } from './grpc-calls.ts';
+import { decidedIn, toldBy } from './wire-messages.ts';
+
+/** What it takes to talk to one replica. */
+export interface FleetServiceParts {
+  readonly replica: string;
+  /** A channel to the process as it is now; undefined while there is none. */
+  readonly grpc: () => GrpcCaller | undefined;
+  readonly adminToken: string;
+  readonly serverToken: string;
+  /** projects/{project} */
+  readonly project: string;
+  readonly environment: string;
+  readonly toRecorder: (epochMs: number) => number;
+  /** A watch that is silent for so long is dead. */
+  readonly silenceMs: number;
+}
+
+const DEADLINE_MS = 6_000;
+
+/** A replica as its clients reach it: with a stock gRPC client. */
+export function fleetService(parts: FleetServiceParts): Service {
+  const { replica, serverToken, adminToken, environment } = parts;
+  const caller = (): GrpcCaller => {
+    const grpc = parts.grpc();
+    if (grpc === undefined) throw new Refused('UNAVAILABLE', 'DOWN');
+    return grpc;
+  };
+  const call = async (method: string, request: Message, token: string) =>
+    await callWithin(caller(), method, request, { token, deadlineMs: DEADLINE_MS });
+  return {
+    replica,
+    async write(request) {
+      const [method, message] = callFor(request, parts.project, environment);
+      const { receipt } = await call(method, message, adminToken);
+      const { revision, unchanged } = isMessage(receipt) ? receipt : {};
+      return { revision: Number(revision ?? 0), unchanged: unchanged === true };
+    },
+    async evaluate(flagKey, context, minRevision) {
+      const request = { flagKey, context: { ...context }, minRevision };
+      const answer = await call('EvaluationService/Evaluate', request, serverToken);
+      return { revision: Number(answer.revision), witness: decidedIn(answer) };
+    },
+    async staleness() {
+      const answer = await call('EvaluationService/Handshake', { protocolVersion: 1 }, serverToken);
+      return { revision: Number(answer.revision), stalenessMs: Number(answer.stalenessMs ?? 0) };
+    },
+    watch: (view, token, signal) => watching(parts, caller, { view, token, signal }),
+  };
+}
+
+/** The method and its request. */
+function callFor(
+  { key, wish, expectedVersion }: WriteRequest,
+  project: string,
+  environment: string,
+): [string, Message] {
+  const options = { idempotencyKey: key, reason: reasonOf(key) };
+  const etag = expectedVersion === undefined ? {} : { etag: `"${expectedVersion}"` };
+  const flagName = (flag: string) => `${project}/flags/${flag}`;
+  const settingsName = (flag: string, at = environment) => `${project}/environments/${at}/flags/${flag}`;
+  switch (wish.kind) {
+    case 'create_flag':
+      return ['FlagService/CreateFlag', { ...newFlagRequest(project, wish.flag, environment), options }];
+    case 'archive_flag':
+      return ['FlagService/ArchiveFlag', { name: flagName(wish.flag), options }];
+    case 'delete_flag':
+      return ['FlagService/DeleteFlag', { name: flagName(wish.flag), options }];
+    case 'set_value':
+      return [
+        'FlagService/UpdateVariation',
+        { parent: flagName(wish.flag), variation: { key: 'a', value: wish.value }, ...etag, options },
+      ];
+    case 'halt_flag':
+      return ['FlagService/HaltFlag', { name: settingsName(wish.flag), reason: options.reason, options }];
+    case 'resume_flag':
+      return ['FlagService/ResumeFlag', { name: settingsName(wish.flag), options }];
+    case 'add_target':
+      return [
+        'FlagService/SetTarget',
+        {
+          name: settingsName(wish.flag, wish.environment),
+          variation: 'b',
+          targetingKeys: [wish.user],
+          options,
+        },
+      ];
+    case 'set_segment':
+      return [
+        'SegmentService/UpdateSegment',
+        { segment: { name: `${project}/segments/${wish.segment}`, included: [...wish.included] }, options },
+      ];
+    case 'revert_to':
+      return ['HistoryService/RevertToRevision', { parent: project, revision: wish.revision, options }];
+  }
+}
+
+/** A flag of text, `a` by default and `b` for targets. */
+export function newFlagRequest(parent: string, flagId: string, environment: string): Message {
+  const variations = [
+    { key: 'a', value: 'first' },
+    { key: 'b', value: 'other' },
+  ];
+  const flag = { type: 'FLAG_TYPE_STRING', variations, defaultVariation: 'a' };
+  return { parent, flagId, flag, enabledEnvironments: [environment] };
+}
+
+async function* watching(
+  { replica, serverToken, toRecorder, silenceMs }: FleetServiceParts,
+  caller: () => GrpcCaller,
+  { view, token, signal }: { readonly view: ViewSeen; readonly token: string; readonly signal: AbortSignal },
+): AsyncGenerator<Told> {
+  const asked =
+    view.kind === 'definitions' ? { definitions: {} } : { decisions: { context: { ...view.context } } };
+  const request = { ...asked, resumeToken: token };
+  using stream = caller().stream('EvaluationService/WatchFlags', request, { token: serverToken });
+  const leave = () => stream.cancel();
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    for (;;) {
+      const message = await nextWithin(stream, silenceMs);
+      if (message === undefined) {
+        const refusal = await stream.ended;
+        throw refusal === undefined ? new Refused('OK', 'ENDED') : refusedWith(refusal);
+      }
+      yield toldBy(replica, view, message, toRecorder);
+    }
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+/** Rejects if nothing comes for so long: a connection that is dead does not say so. */
+async function nextWithin(stream: MessageStream, silenceMs: number): Promise<Message | undefined> {
+  const silence = Promise.withResolvers<never>();
+  const timer = setTimeout(() => silence.reject(new Refused('CANCELLED', 'SILENCE')), silenceMs);
+  try {
+    return await Promise.race([stream.next(), silence.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

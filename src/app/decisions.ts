@@ -98,7 +98,7 @@ export function etagOfDecisions(outcomes: readonly Outcome[]): string {
 
 /** All are equally long, so that they need no separator. */
 function digestOf({ flag, flagVersion, variation, reason, ruleId, detail }: Outcome): string {
-  return sha256(JSON.stringify([flag, flagVersion, variation, reason, ruleId, detail]));
+  return sha256(JSON.stringify([flag, flagVersion, variation, reason, ruleId, detail])).slice(0, 22);
 }
 
 function sha256(text: string): string {

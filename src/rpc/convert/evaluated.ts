@@ -30,7 +30,7 @@ export function evaluateAllResponse({ outcomes, revision }: EvaluatedAll): Evalu
 }
 
 export function handshakeResponse(
-  { place, outcomes, revision, ...answer }: Shaken,
+  { place, outcomes, revision, audience: _, ...answer }: Shaken,
   serverVersion: string,
 ): HandshakeResponse {
   return create(HandshakeResponseSchema, {

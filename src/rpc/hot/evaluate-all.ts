@@ -5,13 +5,15 @@ import type { Principal } from '../../app/principal.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { checkedContext } from '../convert/context.ts';
 import type { EvaluationParts } from '../evaluation-parts.ts';
+import type { Audience } from '../wire/joined-decisions.ts';
 import type { EvaluateAllQuery } from '../wire/queries.ts';
-import { checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
+import { audienceOf, checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
 
 /** What every selected flag is worth to one context. */
 export interface EvaluatedAll {
   readonly outcomes: readonly Outcome[];
   readonly revision: number;
+  readonly audience: Audience | undefined;
 }
 
 /** EvaluateAll. A promise only for a revision that is not here yet. Throws, or rejects with, a FlagError. */
@@ -24,8 +26,9 @@ export function evaluateAll(
   return onward(snapshotSince(catalog, place, checkedRevision(minRevision)), (snapshot) => {
     const asked = checkedContext(context, contextLimits);
     const now = clock.now();
-    const selection = { clientVisibleOnly: principal.kind === 'web', flagKeys: checkedFlagKeys(flagKeys) };
+    const chosen = checkedFlagKeys(flagKeys);
+    const selection = { clientVisibleOnly: principal.kind === 'web', flagKeys: chosen };
     const { outcomes } = decideAll(snapshot, asked, now, selection);
-    return { outcomes, revision: snapshot.revision };
+    return { outcomes, revision: snapshot.revision, audience: audienceOf(principal, chosen) };
   });
 }

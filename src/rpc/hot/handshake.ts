@@ -4,12 +4,14 @@ import { onward } from '../../app/onward.ts';
 import type { Principal } from '../../app/principal.ts';
 import { checkedContext } from '../convert/context.ts';
 import type { EvaluationParts } from '../evaluation-parts.ts';
+import type { Audience } from '../wire/joined-decisions.ts';
 import type { HandshakeQuery } from '../wire/queries.ts';
-import { checkClient, checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
+import { audienceOf, checkClient, checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
 
 /** What a client needs at its start. */
 export interface Shaken extends Handshake {
   readonly place: Place;
+  readonly audience: Audience | undefined;
 }
 
 /** Handshake. A promise only for a revision that is not here yet. Throws, or rejects with, a FlagError. */
@@ -20,14 +22,13 @@ export function handshake(
 ): Shaken | Promise<Shaken> {
   const place = placeIn(principal, query.environment);
   checkClient(query.client);
+  const context = checkedContext(query.context, parts.contextLimits);
+  const flagKeys = checkedFlagKeys(query.flagKeys);
   const answer = handshakeIn(parts, {
-    principal,
-    place,
+    ...{ principal, place, context, flagKeys },
     protocolVersion: query.protocolVersion,
-    context: checkedContext(query.context, parts.contextLimits),
-    flagKeys: checkedFlagKeys(query.flagKeys),
     etag: query.etag,
     minRevision: checkedRevision(query.minRevision),
   });
-  return onward(answer, (made) => ({ ...made, place }));
+  return onward(answer, (made) => ({ ...made, place, audience: audienceOf(principal, flagKeys) }));
 }

@@ -20,9 +20,7 @@ export function hotMethods(parts: EvaluationParts, maxJsonDepth: number): readon
       onward(evaluate(parts, principal, query), (evaluated) => answerEvaluate(codec, evaluated)),
     ),
     hotMethod(method.evaluateAll, read.evaluateAll, (principal, query, codec) =>
-      onward(evaluateAll(parts, principal, query), ({ outcomes, revision }) =>
-        writeEvaluatedAll(codec, outcomes, revision),
-      ),
+      onward(evaluateAll(parts, principal, query), (evaluated) => writeEvaluatedAll(codec, evaluated)),
     ),
     hotMethod(method.handshake, read.handshake, (principal, query, codec) =>
       onward(handshake(parts, principal, query), (shaken) => writeShaken(codec, shaken, parts.serverVersion)),

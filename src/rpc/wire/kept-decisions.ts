@@ -2,7 +2,7 @@ import { toBinary, toJsonString } from '@bufbuild/protobuf';
 import { DecisionSchema } from '../../../gen/vexil/v1/evaluation_pb.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { decisionMessage } from '../convert/decision.ts';
-import { errorCodes, reasons } from '../convert/enums.ts';
+import { isUnknownFlag, unknownFlag } from './unknown-flag.ts';
 import { varintSize, writeVarint } from './varint.ts';
 
 /** An outcome, encoded. */
@@ -20,10 +20,6 @@ export interface EncodedDecision {
 
 /** Field 1, length-delimited. */
 export const ITEM_TAG = 0x0a;
-
-const FLAG_KEY_TAG = 0x0a;
-const REASON_TAG = 0x38;
-const ERROR_CODE_TAG = 0x40;
 
 /** What an entry takes beside its bytes: the objects around them. */
 const OVERHEAD_BYTES = 500;
@@ -55,8 +51,7 @@ export class KeptDecisions {
 
   #encode(outcome: Outcome): EncodedDecision {
     // Made for one call, and never seen again.
-    if (outcome.errorCode === 'FLAG_NOT_FOUND' && outcome.flagVersion === 0)
-      return encodedDecision(unknownFlag(outcome.flag));
+    if (isUnknownFlag(outcome)) return encodedDecision(unknownFlag(outcome.flag));
     const encoded = encodedDecision(toBinary(DecisionSchema, decisionMessage(outcome)));
     // The fields are there again in an answer and in the text.
     const bytes = 3 * encoded.item.length + OVERHEAD_BYTES;
@@ -82,21 +77,4 @@ function encodedDecision(fields: Uint8Array): EncodedDecision {
   writeVarint(item, 1, fields.length);
   item.set(fields, fieldsAt);
   return { item, fieldsAt, text: undefined, answer: undefined, answerRevision: 0 };
-}
-
-/** The fields of a Decision about a flag that does not exist. */
-function unknownFlag(flag: string): Uint8Array {
-  const keyLength = Buffer.byteLength(flag);
-  const keyAt = 1 + varintSize(keyLength);
-  const key = keyLength === 0 ? 0 : keyAt + keyLength;
-  const fields = Buffer.allocUnsafe(key + 4);
-  if (key > 0) {
-    fields[0] = FLAG_KEY_TAG;
-    fields.write(flag, writeVarint(fields, 1, keyLength));
-  }
-  fields[key] = REASON_TAG;
-  fields[key + 1] = reasons.toWire('ERROR');
-  fields[key + 2] = ERROR_CODE_TAG;
-  fields[key + 3] = errorCodes.toWire('FLAG_NOT_FOUND');
-  return fields;
 }

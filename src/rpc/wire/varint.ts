@@ -51,8 +51,15 @@ export function writeEnvelope(bytes: Uint8Array, at: number, length: number): nu
   return at + ENVELOPE_BYTES;
 }
 
-/** Room for one message, behind its envelope. What is in it is undefined. */
+/** Room for one message, behind its envelope. What is in it is undefined. It shares memory, so it is not to be kept. */
 export function enveloped(length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(ENVELOPE_BYTES + length);
+  writeEnvelope(bytes, 0, length);
+  return bytes;
+}
+
+/** The same to be kept. */
+export function envelopedAlone(length: number): Buffer {
   const bytes = Buffer.allocUnsafeSlow(ENVELOPE_BYTES + length);
   writeEnvelope(bytes, 0, length);
   return bytes;

@@ -2,10 +2,13 @@ import { type DescMessage, type MessageShape, toBinary, toJsonString } from '@bu
 import { HandshakeResponseSchema } from '../../../gen/vexil/v1/evaluation_pb.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { handshakeResponse } from '../convert/evaluated.ts';
+import type { EvaluatedAll } from '../hot/evaluate-all.ts';
 import type { Shaken } from '../hot/handshake.ts';
 import { type Codec, ENVELOPE_BYTES } from '../hot/hot-method.ts';
-import { ITEM_TAG, keptDecisions } from './kept-decisions.ts';
-import { enveloped, envelopedText, varintSize, writeVarint } from './varint.ts';
+import { DecisionJoiner } from './joined-decisions.ts';
+import { keptDecisions } from './kept-decisions.ts';
+import { isUnknownFlag, unknownFlagSize, writeUnknownFlag } from './unknown-flag.ts';
+import { enveloped, envelopedAlone, envelopedText, varintSize, writeVarint } from './varint.ts';
 
 /**
  * The answers of the evaluation RPCs, each in its envelope: exactly what the generic serializer makes of the messages in
@@ -14,17 +17,20 @@ import { enveloped, envelopedText, varintSize, writeVarint } from './varint.ts';
 
 const EVALUATE_REVISION_TAG = 0x68;
 const ALL_REVISION_TAG = 0x10;
-const HANDSHAKE_DECISIONS_TAG = 0x5a;
 const HANDSHAKE_TOKEN_TAG = 0x62;
+
+const decisionsOfAll = new DecisionJoiner(0x0a);
+const decisionsOfHandshake = new DecisionJoiner(0x5a);
 
 /** An EvaluateResponse without a trace: the same bytes for the same outcome at the same revision. */
 export function writeEvaluated(codec: Codec, outcome: Outcome, revision: number): Buffer {
   if (codec === 'json')
     return envelopedText(withMembers(keptDecisions.textOf(outcome), revisionMember(revision)));
+  if (isUnknownFlag(outcome)) return writeUnknown(outcome.flag, revision);
   const encoded = keptDecisions.of(outcome);
   if (encoded.answer !== undefined && encoded.answerRevision === revision) return encoded.answer;
   const { item, fieldsAt } = encoded;
-  const answer = enveloped(item.length - fieldsAt + revisionSize(revision));
+  const answer = envelopedAlone(item.length - fieldsAt + revisionSize(revision));
   const fieldsEnd = ENVELOPE_BYTES + item.copy(answer, ENVELOPE_BYTES, fieldsAt);
   writeRevision(answer, fieldsEnd, EVALUATE_REVISION_TAG, revision);
   encoded.answer = answer;
@@ -32,29 +38,39 @@ export function writeEvaluated(codec: Codec, outcome: Outcome, revision: number)
   return answer;
 }
 
+/** An EvaluateResponse about a flag that does not exist, of which there is no end: it is not kept. */
+function writeUnknown(flag: string, revision: number): Buffer {
+  const keyLength = Buffer.byteLength(flag);
+  const length = unknownFlagSize(keyLength);
+  const answer = enveloped(length + revisionSize(revision));
+  writeUnknownFlag(answer, ENVELOPE_BYTES, flag, keyLength);
+  writeRevision(answer, ENVELOPE_BYTES + length, EVALUATE_REVISION_TAG, revision);
+  return answer;
+}
+
 /** An EvaluateAllResponse. */
-export function writeEvaluatedAll(codec: Codec, outcomes: readonly Outcome[], revision: number): Buffer {
+export function writeEvaluatedAll(codec: Codec, { outcomes, revision, audience }: EvaluatedAll): Buffer {
   if (codec === 'json')
     return envelopedText(withMembers('{}', decisionsMember(outcomes) + revisionMember(revision)));
-  const items = outcomes.map((outcome) => keptDecisions.of(outcome).item);
-  const answer = enveloped(sizeOf(items) + revisionSize(revision));
-  writeRevision(answer, writeItems(answer, ENVELOPE_BYTES, ITEM_TAG, items), ALL_REVISION_TAG, revision);
+  const decisions = decisionsOfAll.join(outcomes, audience);
+  const answer = enveloped(decisions.length + revisionSize(revision));
+  writeRevision(answer, decisions.write(answer, ENVELOPE_BYTES), ALL_REVISION_TAG, revision);
   return answer;
 }
 
 /** A HandshakeResponse. */
 export function writeShaken(codec: Codec, shaken: Shaken, serverVersion: string): Buffer {
-  const { outcomes, resumeToken: token } = shaken;
+  const { outcomes, resumeToken: token, audience } = shaken;
   const head = handshakeResponse({ ...shaken, outcomes: [], resumeToken: '' }, serverVersion);
   if (codec === 'json') {
     const tail = `${decisionsMember(outcomes)},"resumeToken":${JSON.stringify(token)}`;
     return envelopedText(withMembers(toJsonString(HandshakeResponseSchema, head), tail));
   }
   const first = toBinary(HandshakeResponseSchema, head);
-  const items = outcomes.map((outcome) => keptDecisions.of(outcome).item);
-  const answer = enveloped(first.length + sizeOf(items) + 1 + varintSize(token.length) + token.length);
+  const decisions = decisionsOfHandshake.join(outcomes, audience);
+  const answer = enveloped(first.length + decisions.length + 1 + varintSize(token.length) + token.length);
   answer.set(first, ENVELOPE_BYTES);
-  const tokenAt = writeItems(answer, ENVELOPE_BYTES + first.length, HANDSHAKE_DECISIONS_TAG, items);
+  const tokenAt = decisions.write(answer, ENVELOPE_BYTES + first.length);
   answer[tokenAt] = HANDSHAKE_TOKEN_TAG;
   answer.write(token, writeVarint(answer, tokenAt + 1, token.length), 'latin1');
   return answer;
@@ -71,22 +87,6 @@ export function writeMessage<Desc extends DescMessage>(
   const answer = enveloped(bytes.length);
   answer.set(bytes, ENVELOPE_BYTES);
   return answer;
-}
-
-function sizeOf(items: readonly Buffer[]): number {
-  let size = 0;
-  for (const item of items) size += item.length;
-  return size;
-}
-
-function writeItems(answer: Buffer, start: number, tag: number, items: readonly Buffer[]): number {
-  let at = start;
-  for (const item of items) {
-    answer.set(item, at);
-    answer[at] = tag;
-    at += item.length;
-  }
-  return at;
 }
 
 function revisionSize(revision: number): number {

@@ -12,10 +12,15 @@ export interface Projection extends AsyncDisposable {
    *   at revision 0 with an empty hash.
    * - After a crash it must stand at a revision that was saved, with the objects of that revision.
    */
-  apply(project: string, from: Position, to: Position, operations: readonly Operation[]): Promise<boolean>;
+  apply(
+    project: string,
+    from: Position,
+    to: NotedPosition,
+    operations: readonly Operation[],
+  ): Promise<boolean>;
 
   /** Must replace whatever there is by this state, all at once or not at all. */
-  reset(project: string, at: Position, objects: readonly StoredObject[]): Promise<void>;
+  reset(project: string, at: NotedPosition, objects: readonly StoredObject[]): Promise<void>;
 
   /**
    * Must return the state of the last successful `apply` or `reset`, or undefined if there is none or if it does not
@@ -35,12 +40,18 @@ export interface Position {
   readonly hash: string;
 }
 
+/** A position, and what is to be known of the state that stands there. */
+export interface NotedPosition extends Position {
+  /** A store may leave it out. One that keeps it must cover it by the state's checksum. Absent: nothing. */
+  readonly note?: string;
+}
+
 export interface StoredObject {
   readonly object: ObjectState;
   /** The revision that last changed it. */
   readonly version: number;
 }
 
-export interface ProjectedState extends Position {
+export interface ProjectedState extends NotedPosition {
   readonly objects: readonly StoredObject[];
 }

@@ -1,3 +1,4 @@
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
@@ -24,6 +25,9 @@ describe('the SQLite projection', () => {
       "INSERT INTO objects SELECT project, kind, environment, 'c', version, body FROM objects WHERE key = 'a'",
     ],
     ['the checksum was changed', 'UPDATE projections SET checksum = hex(zeroblob(32))'],
+    ['its revision was changed', 'UPDATE projections SET revision = 2'],
+    ['its hash was changed', "UPDATE projections SET hash = 'hash-2'"],
+    ['its note was changed', "UPDATE projections SET note = 'another'"],
   ])('has no state to load when %s', async (_case, sql) => {
     await using directory = await temporaryDirectory();
     await using projection = await openSqliteProjection(directory.path);
@@ -32,8 +36,33 @@ describe('the SQLite projection', () => {
     using raw = new DatabaseSync(join(directory.path, PROJECTION_SCHEMA.file));
     expect(raw.prepare(sql).run().changes).toBe(1);
     expect(await projection.load('shop')).toBeUndefined();
-    await projection.apply('shop', FIRST, SECOND, puts('d'));
+    expect(await projection.at('shop')).toBeUndefined();
+    expect(await projection.apply('shop', FIRST, SECOND, puts('d'))).toBe(false);
+    expect(await projection.apply('shop', START, FIRST, puts('d'))).toBe(true);
+    expect((await projection.load('shop'))?.objects).toHaveLength(1);
+  });
+
+  it('never takes the state of one project for that of another', async () => {
+    await using directory = await temporaryDirectory();
+    await using projection = await openSqliteProjection(directory.path);
+    await projection.apply('shop', START, FIRST, puts('a'));
+    using raw = new DatabaseSync(join(directory.path, PROJECTION_SCHEMA.file));
+    for (const table of ['projections', 'objects']) raw.exec(`UPDATE ${table} SET project = 'bank'`);
+    expect(await projection.load('bank')).toBeUndefined();
     expect(await projection.load('shop')).toBeUndefined();
+  });
+
+  it('keeps the note of the position that it stands at', async () => {
+    await using directory = await temporaryDirectory();
+    await using projection = await openSqliteProjection(directory.path);
+    await projection.apply('shop', START, { ...FIRST, note: 'first' }, puts('a'));
+    expect(await projection.load('shop')).toMatchObject({ ...FIRST, note: 'first' });
+    expect(await projection.apply('shop', FIRST, { ...FIRST, note: 'again' }, [])).toBe(true);
+    expect(await projection.load('shop')).toMatchObject({ ...FIRST, note: 'again' });
+    await projection.apply('shop', FIRST, SECOND, []);
+    expect(await projection.load('shop')).not.toHaveProperty('note');
+    await projection.reset('shop', { ...FIRST, note: 'reset' }, []);
+    expect(await projection.load('shop')).toEqual({ ...FIRST, note: 'reset', objects: [] });
   });
 
   it('changes nothing when an apply or a reset fails half-way', async () => {
@@ -79,4 +108,69 @@ describe('the SQLite projection', () => {
     clearInterval(counting);
     expect(Math.min(...counted)).toBeGreaterThan(0);
   });
+
+  it.each<[string, (path: string) => Promise<void>]>([
+    ['was emptied', (path) => truncate(path, 0)],
+    ['was cut short', (path) => truncate(path, 5_000)],
+    ['is no database', (path) => writeFile(path, 'this is no database, whatever its name says'.repeat(200))],
+    ['has pages of zeros', async (path) => overwrite(path, 4_096, Buffer.alloc(8_192))],
+  ])('is thrown away and made anew when its file %s', async (_case, harm) => {
+    await using directory = await temporaryDirectory();
+    const path = await filled(directory.path);
+    await harm(path);
+    await using projection = await openSqliteProjection(directory.path);
+    expect(await projection.load('shop')).toBeUndefined();
+    await projection.reset('shop', FIRST, [{ object: flagObject('a'), version: 1 }]);
+    expect((await projection.load('shop'))?.objects).toHaveLength(1);
+  });
+
+  it('loads what was saved or nothing, whichever byte of its file is another', async () => {
+    await using directory = await temporaryDirectory();
+    const path = await filled(directory.path);
+    const [sound, saved] = [await readFile(path), await loaded(directory.path)];
+    expect(saved?.objects).toHaveLength(3);
+    let refused = 0;
+    for (let at = 0; at < sound.length; at += 97) {
+      for (const suffix of ['-wal', '-shm']) await rm(path + suffix, { force: true });
+      const flipped = Buffer.from(sound);
+      flipped[at] = (flipped[at] ?? 0) ^ (1 << (at % 8));
+      await writeFile(path, flipped);
+      const found = await loaded(directory.path);
+      if (found === undefined) refused++;
+      else expect(found).toEqual(saved);
+    }
+    expect(refused).toBeGreaterThan(10);
+  });
+
+  it('goes on with a new file when the one that it has open turns out to be damaged', async () => {
+    await using directory = await temporaryDirectory();
+    const path = await filled(directory.path);
+    await using projection = await openSqliteProjection(directory.path);
+    await overwrite(path, 4_096, Buffer.alloc(sizeOfPages(3), 0xff));
+    await projection.reset('shop', SECOND, [{ object: flagObject('b'), version: 2 }]);
+    expect(await projection.load('shop')).toMatchObject(SECOND);
+    expect(await loaded(directory.path)).toMatchObject(SECOND);
+  });
 });
+
+/** A file with a state, closed; its path. */
+async function filled(directory: string): Promise<string> {
+  await using projection = await openSqliteProjection(directory);
+  await projection.apply('shop', START, { ...FIRST, note: 'of the first' }, puts('a', 'b', 'c'));
+  return join(directory, PROJECTION_SCHEMA.file);
+}
+
+async function loaded(directory: string) {
+  await using projection = await openSqliteProjection(directory);
+  return await projection.load('shop');
+}
+
+async function overwrite(path: string, at: number, bytes: Buffer): Promise<void> {
+  const content = await readFile(path);
+  bytes.copy(content, at);
+  await writeFile(path, content);
+}
+
+function sizeOfPages(count: number): number {
+  return count * 4_096;
+}

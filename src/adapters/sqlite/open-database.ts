@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
@@ -48,6 +48,11 @@ export async function openDatabase(
     database[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Removes the file and what belongs to it. Whoever has it open goes on with what nobody else sees any more. */
+export function removeDatabase(directory: string, { file }: Schema): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(join(directory, file + suffix), { force: true });
 }
 
 function openFile(directory: string, file: string): DatabaseSync {

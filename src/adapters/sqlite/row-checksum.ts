@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { NotedPosition } from '../../ports/projection.ts';
 import { numberOf, type Row, textOf } from './columns.ts';
 
 /**
@@ -24,4 +25,12 @@ export function digestOf(row: Row): Buffer {
     textOf(row, 'body'),
   ];
   return hash('sha256', JSON.stringify(parts), 'buffer');
+}
+
+/** Of where a project stands, and of what is noted there. */
+export function digestOfPosition(
+  project: string,
+  { revision, hash: head, note }: Required<NotedPosition>,
+): Buffer {
+  return hash('sha256', JSON.stringify([project, revision, head, note]), 'buffer');
 }

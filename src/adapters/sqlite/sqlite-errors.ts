@@ -37,6 +37,11 @@ export function translated(error: unknown): unknown {
   }
 }
 
+/** Whether this is `translated` from an error after which there is no hope for the file. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof FlagError && error.details.reason === 'STORE_DAMAGED';
+}
+
 export function storeClosed(): FlagError {
   return new FlagError('unavailable', 'the store is closed', { reason: 'STORE_CLOSED' });
 }

@@ -94,11 +94,15 @@ export async function plainMessage(
   maxBytes: number,
 ): Promise<Uint8Array> {
   if (!compressed) return message;
-  if (decompress === undefined)
-    throw new FlagError('invalid', 'a message is compressed, but no encoding is named', {
-      reason: 'COMPRESSION_MALFORMED',
-    });
+  if (decompress === undefined) throw unnamedCompression();
   return await decompress(message, maxBytes);
+}
+
+/** For a message that is compressed, and nobody says how. */
+export function unnamedCompression(): FlagError {
+  return new FlagError('invalid', 'a message is compressed, but no encoding is named', {
+    reason: 'COMPRESSION_MALFORMED',
+  });
 }
 
 async function* plainBody(

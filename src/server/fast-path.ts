@@ -1,6 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { createHotPaths } from '../rpc/hot/hot-paths.ts';
 import { hotMethods } from '../rpc/hot/methods.ts';
+import { hotStreams } from '../rpc/hot/streams.ts';
 import type { App } from './compose.ts';
 import type { MessageSettings } from './config.ts';
 import type { HttpHandler, ListenOptions } from './listen.ts';
@@ -22,6 +23,7 @@ export function withFastPath(
     ...{ access, admission, recordCall },
     clock: evaluation.clock,
     methods: hotMethods(evaluation, messages.maxJsonDepth),
+    streams: hotStreams(evaluation),
     maxMessageBytes: messages.maxEvaluateBytes,
     receiveTimeoutMs: messages.receiveTimeoutMs,
     unaryTimeoutMs: messages.unaryTimeoutMs,

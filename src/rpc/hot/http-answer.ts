@@ -23,6 +23,15 @@ const GRPC_HEADERS: Record<Codec, Readonly<Record<string, string>>> = {
 const CONNECT_TYPES: Record<Codec, string> = { proto: 'application/proto', json: 'application/json' };
 const OK_TRAILERS = { 'grpc-status': '0' };
 
+/** What the answer of a streaming call of gRPC begins with. */
+export const STREAM_HEADERS = GRPC_HEADERS.proto;
+
+/** What ends a call of gRPC behind its messages. */
+export function grpcTrailers(error: ConnectError | undefined): Readonly<Record<string, string>> {
+  if (error === undefined) return OK_TRAILERS;
+  return Object.fromEntries(makeMessageReadable(setTrailerStatus(new Headers(), error)));
+}
+
 /** What a call that went well is answered with: a promise if the answer has to be compressed first. */
 export function answerOf(
   { protocol, codec }: HotFormat,
@@ -64,8 +73,7 @@ function grpcAnswer(
 
 /** Headers with nothing behind them: by the policy in their service config, clients try again only what has no others. */
 function grpcRefusal(codec: Codec, error: ConnectError, compression: Compression | undefined): HttpAnswer {
-  const trailer = makeMessageReadable(setTrailerStatus(new Headers(), error));
-  const headers = { ...grpcHeaders(codec, compression), ...Object.fromEntries(trailer) };
+  const headers = { ...grpcHeaders(codec, compression), ...grpcTrailers(error) };
   return { status: 200, headers, body: undefined, trailers: undefined };
 }
 

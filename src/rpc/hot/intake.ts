@@ -1,10 +1,10 @@
-import { Code, ConnectError } from '@connectrpc/connect';
 import { messageTooLarge } from '../compression.ts';
 import { type Envelope, EnvelopeReader } from '../envelopes.ts';
 import { type GrowingBuffer, growingBuffer } from '../growing-buffer.ts';
 import { plainMessage } from '../request-guard.ts';
 import type { CallHead } from './call-head.ts';
 import { ENVELOPE_BYTES, type HotCall } from './hot-method.ts';
+import { wrongCount } from './wrong-count.ts';
 
 /** Receives the one message of a call, of which no more is kept than the limit allows. */
 export interface Intake {
@@ -93,8 +93,8 @@ class EnvelopeIntake implements Intake {
     for (const envelope of this.#envelopes)
       call = method.read(await plainMessage(envelope, decompress, this.#maxBytes), format.codec);
     if (this.#error !== undefined) throw this.#error;
-    if (call === undefined) throw wrongCount('missing');
-    if (this.#envelopes.length > 1) throw wrongCount('received extra');
+    if (call === undefined) throw wrongCount('missing', 'unary');
+    if (this.#envelopes.length > 1) throw wrongCount('received extra', 'unary');
     return call;
   }
 }
@@ -139,9 +139,4 @@ function startedWith(first: Uint8Array | undefined, maxBytes: number): GrowingBu
   const buffer = growingBuffer(maxBytes);
   if (first !== undefined) buffer.take(first);
   return buffer;
-}
-
-/** The words of the RPC library. */
-function wrongCount(what: 'missing' | 'received extra'): ConnectError {
-  return new ConnectError(`protocol error: ${what} input message for unary method`, Code.Unimplemented);
 }

@@ -1,0 +1,69 @@
+import { EvaluationService } from '../../../gen/vexil/v1/evaluation_pb.ts';
+import { keyInvalid } from '../../app/access.ts';
+import type { Place } from '../../app/environment-access.ts';
+import type { Principal } from '../../app/principal.ts';
+import type { EvaluationParts } from '../evaluation-parts.ts';
+import { serviceStopping } from '../service-stopping.ts';
+import { queryReaders } from '../wire/query-reader.ts';
+import { StreamAnswers } from '../wire/stream-answers.ts';
+import { placeOnStream } from './checked-query.ts';
+import { evaluateStreamed } from './evaluate.ts';
+import type { Outlet, StreamMethod, StreamTask } from './stream-method.ts';
+
+/** Requests in JSON do not come here. */
+const { evaluateStream: read } = queryReaders(0);
+
+/** EvaluateStream: what one read brought is answered in one write. */
+export function evaluateStreamMethod(parts: EvaluationParts): StreamMethod {
+  const method = EvaluationService.method.evaluateStream;
+  return {
+    method,
+    path: `/${method.parent.typeName}/${method.name}`,
+    open: (principal, outlet) => new EvaluateStreamTask(parts, principal, outlet),
+  };
+}
+
+class EvaluateStreamTask implements StreamTask {
+  readonly #parts: EvaluationParts;
+  readonly #principal: Principal;
+  readonly #outlet: Outlet;
+  readonly #answers = new StreamAnswers('proto');
+  readonly #key: Disposable;
+  #place: Place | undefined;
+
+  constructor(parts: EvaluationParts, principal: Principal, outlet: Outlet) {
+    this.#parts = parts;
+    this.#principal = principal;
+    this.#outlet = outlet;
+    this.#key = parts.access.onInvalid(principal, () => outlet.end(keyInvalid()));
+    const { ending } = parts.watch;
+    if (ending.aborted) throw serviceStopping();
+    ending.addEventListener('abort', this.#stop, { once: true });
+  }
+
+  message(bytes: Uint8Array): void {
+    const query = read(bytes, 'proto');
+    this.#place = placeOnStream(this.#principal, query.environment, this.#place);
+    const { outcome, revision } = evaluateStreamed(this.#parts, this.#principal, this.#place, query);
+    this.#answers.add(query, outcome, revision);
+  }
+
+  flush(): void {
+    if (this.#answers.length > 0) this.#outlet.write(this.#answers.take());
+  }
+
+  end(): void {
+    this.#outlet.end();
+  }
+
+  drained(): void {
+    // The reader was held meanwhile, so nothing waits here.
+  }
+
+  [Symbol.dispose](): void {
+    this.#key[Symbol.dispose]();
+    this.#parts.watch.ending.removeEventListener('abort', this.#stop);
+  }
+
+  readonly #stop = (): void => this.#outlet.end(serviceStopping());
+}

@@ -1,0 +1,66 @@
+import type { ServerHttp2Stream } from 'node:http2';
+import type { StreamCarrier, StreamExchange } from './stream-exchange.ts';
+
+const END = { endStream: true };
+const TRAILERS_FOLLOW = { waitForTrailers: true };
+
+/** Connects a stream with the streaming call that it carries. */
+export function carryStream(
+  stream: ServerHttp2Stream,
+  open: (carrier: StreamCarrier) => StreamExchange,
+): void {
+  const exchange = open(new Http2StreamCarrier(stream));
+  stream.on('data', (chunk: Uint8Array) => exchange.take(chunk));
+  stream.on('end', () => exchange.requestEnded());
+  stream.on('drain', () => exchange.drained());
+  stream.on('aborted', () => exchange.leave());
+  stream.on('close', () => exchange.leave());
+  exchange.start();
+}
+
+class Http2StreamCarrier implements StreamCarrier {
+  readonly #stream: ServerHttp2Stream;
+
+  constructor(stream: ServerHttp2Stream) {
+    this.#stream = stream;
+  }
+
+  address(): string {
+    return this.#stream.session?.socket.remoteAddress ?? '';
+  }
+
+  respond(headers: Readonly<Record<string, string>>, isLast: boolean): void {
+    if (this.#isGone()) return;
+    this.#stream.respond(headers, isLast ? END : TRAILERS_FOLLOW);
+    // What is still to come of the request is of no interest any more, but has to be read for the stream to end.
+    if (isLast) this.#stream.resume();
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#isGone() || this.#stream.write(bytes);
+  }
+
+  finish(trailers: Readonly<Record<string, string>>): void {
+    if (this.#isGone()) return;
+    const stream = this.#stream;
+    stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+    stream.end();
+    stream.resume();
+  }
+
+  hold(): void {
+    this.#stream.pause();
+  }
+
+  release(): void {
+    this.#stream.resume();
+  }
+
+  terminate(): void {
+    this.#stream.close();
+  }
+
+  #isGone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed || this.#stream.writableEnded;
+  }
+}

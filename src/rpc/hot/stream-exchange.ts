@@ -1,0 +1,188 @@
+import { Code } from '@connectrpc/connect';
+import { FlagError } from '../../core/errors.ts';
+import { admit } from '../admit.ts';
+import { timedOut } from '../call-timeout.ts';
+import { type Envelope, EnvelopeReader } from '../envelopes.ts';
+import { reportedError } from '../errors.ts';
+import { tooSlow, unnamedCompression } from '../request-guard.ts';
+import { callRecord } from '../telemetry-interceptor.ts';
+import type { CallHead } from './call-head.ts';
+import type { HotParts } from './exchange.ts';
+import { grpcTrailers, STREAM_HEADERS } from './http-answer.ts';
+import type { Outlet, StreamMethod, StreamTask } from './stream-method.ts';
+
+/** What brought a streaming call and takes its answer. Nothing of it throws. */
+export interface StreamCarrier {
+  /** The other end of the connection. */
+  address(): string;
+  /** Sends the headers; with `isLast` nothing follows them. */
+  respond(headers: Readonly<Record<string, string>>, isLast: boolean): void;
+  /** False: as much as should be waits to be sent. */
+  write(bytes: Uint8Array): boolean;
+  /** Ends the answer after all that was written. */
+  finish(trailers: Readonly<Record<string, string>>): void;
+  /** Reads nothing more for the time being. */
+  hold(): void;
+  release(): void;
+  /** Cuts the call. */
+  terminate(): void;
+}
+
+/** One streaming call of gRPC, from its headers to its trailers. Its carrier tells it what arrives. */
+export class StreamExchange implements Outlet {
+  readonly #parts: HotParts;
+  readonly #head: CallHead<StreamMethod>;
+  readonly #carrier: StreamCarrier;
+  readonly #startedAt: number;
+  #reader: EnvelopeReader | undefined;
+  #task: StreamTask | undefined;
+  #seat: Disposable | undefined;
+  #alarm: Disposable | undefined;
+  #hasResponded = false;
+  #isOver = false;
+
+  constructor(parts: HotParts, head: CallHead<StreamMethod>, carrier: StreamCarrier) {
+    this.#parts = parts;
+    this.#head = head;
+    this.#carrier = carrier;
+    this.#startedAt = parts.deadlines.now();
+  }
+
+  /** To be called first. Refuses who must not call, whatever arrives. */
+  start(): void {
+    const { timeoutMs, method } = this.#head;
+    const { receiveTimeoutMs } = this.#parts;
+    const hasOneRequest = method.method.methodKind === 'server_streaming';
+    try {
+      if (timeoutMs === 0) throw timedOut();
+      this.#task = this.#open();
+      const patienceMs = hasOneRequest ? Math.min(timeoutMs, receiveTimeoutMs) : timeoutMs;
+      if (patienceMs !== Number.POSITIVE_INFINITY) this.#wakeAfter(patienceMs);
+    } catch (error) {
+      this.end(error);
+    }
+  }
+
+  take(chunk: Uint8Array): void {
+    const task = this.#task;
+    if (this.#isOver || task === undefined) return;
+    try {
+      this.#reader ??= new EnvelopeReader(this.#parts.maxMessageBytes);
+      for (const envelope of this.#reader.take(chunk)) {
+        task.message(plain(envelope));
+        if (this.#isOver) return;
+      }
+      task.flush();
+    } catch (error) {
+      task.flush();
+      this.end(error);
+    }
+  }
+
+  /** The caller has nothing more to say. */
+  requestEnded(): void {
+    if (this.#isOver) return;
+    try {
+      this.#reader?.end();
+      this.#reader = undefined;
+      this.#setDeadline();
+      this.#task?.end();
+    } catch (error) {
+      this.end(error);
+    }
+  }
+
+  /** What waited was sent. */
+  drained(): void {
+    if (this.#isOver) return;
+    this.#carrier.release();
+    this.#task?.drained();
+  }
+
+  /** The caller is gone. To be called in any case; after the end it means nothing. */
+  leave(): void {
+    if (!this.#isOver) this.#finish(Code.Canceled);
+  }
+
+  write(envelopes: Uint8Array): boolean {
+    if (this.#isOver) return true;
+    this.#respond();
+    const hasRoom = this.#carrier.write(envelopes);
+    if (!hasRoom) this.#carrier.hold();
+    return hasRoom;
+  }
+
+  end(error?: unknown): void {
+    if (this.#isOver) return;
+    if (error === undefined) {
+      this.#respond();
+      this.#finish(undefined);
+      this.#carrier.finish(grpcTrailers(undefined));
+      return;
+    }
+    const refusal = reportedError(error, this.#parts.logUnexpected, this.#head.name);
+    this.#finish(refusal.code);
+    const trailers = grpcTrailers(refusal);
+    if (this.#hasResponded) this.#carrier.finish(trailers);
+    else this.#carrier.respond({ ...STREAM_HEADERS, ...trailers }, true);
+  }
+
+  terminate(): void {
+    this.leave();
+    this.#carrier.terminate();
+  }
+
+  #open(): StreamTask {
+    const { access, admission, refused } = this.#parts;
+    const { token, origin, method } = this.#head;
+    const address = () => this.#carrier.address();
+    try {
+      const principal = admit(access, admission, { token, origin, address });
+      this.#seat = admission.stream(principal.keyId, address());
+      return method.open(principal, this);
+    } catch (error) {
+      if (error instanceof FlagError) refused({ method: this.#head.name, why: error.message });
+      throw error;
+    }
+  }
+
+  #respond(): void {
+    if (this.#hasResponded) return;
+    this.#hasResponded = true;
+    this.#carrier.respond(STREAM_HEADERS, false);
+  }
+
+  #finish(code: Code | undefined): void {
+    this.#isOver = true;
+    this.#alarm?.[Symbol.dispose]();
+    this.#seat?.[Symbol.dispose]();
+    this.#task?.[Symbol.dispose]();
+    const { recordCall, deadlines } = this.#parts;
+    recordCall(callRecord('grpc', this.#head.name, code, deadlines.now() - this.#startedAt));
+  }
+
+  /** From now on only the caller's own deadline counts. */
+  #setDeadline(): void {
+    const { timeoutMs } = this.#head;
+    this.#alarm?.[Symbol.dispose]();
+    this.#alarm = undefined;
+    if (timeoutMs !== Number.POSITIVE_INFINITY)
+      this.#wakeAfter(Math.max(0, this.#startedAt + timeoutMs - this.#parts.deadlines.now()));
+  }
+
+  #wakeAfter(delayMs: number): void {
+    this.#alarm = this.#parts.deadlines.at(this.#parts.deadlines.now() + delayMs, () => this.#late());
+  }
+
+  #late(): void {
+    const { timeoutMs } = this.#head;
+    const isTimedOut = this.#startedAt + timeoutMs <= this.#parts.deadlines.now();
+    this.end(isTimedOut ? timedOut() : tooSlow(this.#parts.receiveTimeoutMs, timeoutMs));
+  }
+}
+
+/** What is compressed was announced, and does not come here. */
+function plain({ compressed, message }: Envelope): Uint8Array {
+  if (compressed) throw unnamedCompression();
+  return message;
+}

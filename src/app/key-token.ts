@@ -35,6 +35,12 @@ export function parseToken(text: string): { kind: KeyKind; id: string; secret: s
   return kind !== undefined && checksumOf(body) === checksum ? { kind, id, secret } : undefined;
 }
 
+/** Where a token would have the id of its key. Says nothing about whether the text is one. */
+export function keyIdIn(text: string): string {
+  const start = text.indexOf('_', 'vx_'.length) + 1;
+  return text.slice(start, start + ID_LENGTH);
+}
+
 /** SHA-256 of pepper and secret, in hexadecimal. Fast is right here: nobody can guess 256 random bits. */
 export function hashSecret(pepper: string, secret: string): string {
   return hash('sha256', pepper + secret, 'hex');

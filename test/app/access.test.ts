@@ -52,6 +52,22 @@ it('knows whoever presents a key, and tells all others the same', async () => {
     expect(() => access.authenticate(wrong)).toThrow(refused);
 });
 
+it('knows a token again, and none that differs from it in a single character', async () => {
+  await using made = await setUp();
+  const { access } = made.instance;
+  const { token } = made;
+  for (let round = 0; round < 2; round++) {
+    expect(access.authenticate(token)).toMatchObject({ keyId: made.id });
+    for (let index = 0; index < token.length; index++) {
+      const other = token[index] === 'x' ? 'y' : 'x';
+      const wrong = token.slice(0, index) + other + token.slice(index + 1);
+      expect(() => access.authenticate(wrong)).toThrow(refused);
+    }
+    for (const wrong of [`${token}x`, token.slice(0, -1)])
+      expect(() => access.authenticate(wrong)).toThrow(refused);
+  }
+});
+
 it('refuses a key from the moment of its revocation, and tells whoever asked to know', async () => {
   await using made = await setUp();
   const { access } = made.instance;
@@ -74,6 +90,7 @@ it('refuses a key from the moment of its expiry, and tells whoever asked to know
   expect([told, access.isValid(principal)]).toEqual([0, true]);
   clock.advance(1);
   expect([told, access.isValid(principal)]).toEqual([1, false]);
+  expect(() => access.authenticate(made.token)).toThrow(refused);
 });
 
 it('says nothing to whoever does not want to know any more', async () => {

@@ -1,14 +1,17 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Command } from 'commander';
 import type { ChangeOptionsSchema } from '../../gen/vexil/v1/changes_pb.ts';
+import { parseWait } from './parse/wait.ts';
 import type { Session } from './session.ts';
 import { UsageError } from './usage-error.ts';
+import type { Deed } from './view/receipt.ts';
 
 /** The options of every command that changes something. */
 export interface ChangeFlags {
   readonly reason?: string;
   readonly idempotencyKey?: string;
   readonly dryRun?: boolean;
+  readonly wait?: string;
 }
 
 export interface DestructiveFlags extends ChangeFlags {
@@ -19,7 +22,8 @@ export function changing(command: Command): Command {
   return command
     .option('--reason <text>', 'why; kept in the log')
     .option('--idempotency-key <key>', 'a repeated call with the same key changes nothing twice')
-    .option('--dry-run', 'check everything, change nothing');
+    .option('--dry-run', 'check everything, change nothing')
+    .option('--wait <time>', 'until every replica has it, or for so long at most, such as 10s');
 }
 
 /** For commands that ask before they act. */
@@ -37,12 +41,13 @@ export function changeOptions(flags: ChangeFlags): MessageInitShape<typeof Chang
     reason: flags.reason ?? '',
     idempotencyKey: flags.idempotencyKey ?? '',
     validateOnly: flags.dryRun ?? false,
+    waitForFleetMs: flags.wait === undefined ? 0 : parseWait(flags.wait),
   };
 }
 
 /** The part of a deed that the options say. */
-export function asked(flags: ChangeFlags): { readonly reason: string; readonly dryRun: boolean } {
-  return { reason: flags.reason ?? '', dryRun: flags.dryRun ?? false };
+export function asked(flags: ChangeFlags): Pick<Deed, 'reason' | 'dryRun' | 'waits'> {
+  return { reason: flags.reason ?? '', dryRun: flags.dryRun ?? false, waits: flags.wait !== undefined };
 }
 
 /** Returns once the user agreed. Throws a UsageError if they did not, or cannot be asked. */

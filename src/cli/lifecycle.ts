@@ -22,6 +22,8 @@ export interface Step {
   readonly description: string;
   /** Ask before. */
   readonly asks?: boolean;
+  /** Unless told otherwise: until every replica has it, or for so long at most. Default: not at all. */
+  readonly waits?: string;
   readonly act: (
     session: Session,
     input: { readonly name: string; readonly options: MessageInitShape<typeof ChangeOptionsSchema> },
@@ -37,7 +39,7 @@ export function addSteps(
   nameOf: (session: Session, text: string) => string | Promise<string>,
   steps: readonly Step[],
 ): void {
-  for (const { verb, done, description, asks = false, act } of steps) {
+  for (const { verb, done, description, asks = false, waits = '0', act } of steps) {
     const command = parent.command(verb);
     (asks ? destructive(command) : changing(command))
       .argument(`<${noun}>`)
@@ -47,7 +49,7 @@ export function addSteps(
         const name = await nameOf(session, text);
         const deed = { subject: `${noun} ${keyOf(name)}`, done, ...placeOf(name), ...asked(flags) };
         if (asks) await confirm(session, flags, `${capitalized(verb)} ${deed.subject}?`);
-        await act(session, { name, options: changeOptions(flags) }, deed);
+        await act(session, { name, options: changeOptions({ wait: waits, ...flags }) }, deed);
       });
   }
 }

@@ -28,6 +28,7 @@ const nouns: readonly Noun[] = [
   { name: 'release', summary: 'builds that set flags', load: () => import('./commands/release.ts') },
   { name: 'key', summary: 'keys that callers present', load: () => import('./commands/key.ts') },
   { name: 'history', summary: 'who changed what, why and when', load: () => import('./commands/history.ts') },
+  { name: 'fleet', summary: 'replicas that serve together', load: () => import('./commands/fleet.ts') },
   { name: 'eval', summary: 'evaluate flags, and see why', load: () => import('./commands/eval.ts') },
   { name: 'watch', summary: 'follow changes as they happen', load: () => import('./commands/watch.ts') },
   {

@@ -14,6 +14,7 @@ import type { Io } from './io.ts';
 import type { Printer } from './printer.ts';
 import type { Scope } from './scope.ts';
 import type { Settings } from './settings.ts';
+import { fleetLine, progressLine } from './view/fleet.ts';
 import { type Deed, receiptLine } from './view/receipt.ts';
 
 /** What a command works with. Whoever opened the session closes it. */
@@ -71,9 +72,22 @@ export function createSession(
       for (const warning of receipt?.warnings ?? []) print.warn(warning);
       if (print.format !== 'table') await print.data(toJson(method.output, response, full));
       else if (!print.quiet) print.text(receiptLine(deed, receipt));
+      if (receipt !== undefined) tellOfFleet(print, deed, receipt);
       return response;
     },
   };
+}
+
+/** Who lags is worth a warning; that the only replica has what it did itself is worth no word. */
+function tellOfFleet(print: Printer, deed: Deed, receipt: ChangeReceipt): void {
+  const { fleet } = receipt;
+  if (fleet === undefined) return;
+  const late = fleet.replicas.filter(({ reached }) => !reached);
+  if (!fleet.complete) for (const line of [fleetLine(receipt), ...late.map(progressLine)]) print.warn(line);
+  if (print.format !== 'table' || print.quiet) return;
+  if (fleet.complete && (deed.waits || fleet.replicas.length > 1)) print.text(fleetLine(receipt));
+  if (deed.waits)
+    for (const replica of fleet.replicas) if (replica.reached) print.text(`  ${progressLine(replica)}`);
 }
 
 function receiptOf(response: Message): ChangeReceipt | undefined {

@@ -34,7 +34,9 @@ const steps: readonly Step[] = [
   {
     verb: 'halt',
     done: 'halted',
-    description: 'The kill switch: the default variation for everybody, whatever else is set. Does not ask.',
+    description:
+      'The kill switch: the default variation for everybody, whatever else is set. Does not ask, and waits 5s for every replica to have it.',
+    waits: '5s',
     act: (session, input, deed) =>
       session.change(method.haltFlag, { ...input, reason: deed.reason ?? '' }, deed),
   },

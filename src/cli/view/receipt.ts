@@ -12,6 +12,8 @@ export interface Deed {
   readonly reason?: string;
   /** Only checked, not done. */
   readonly dryRun?: boolean;
+  /** Until every replica has it, because the user says so. */
+  readonly waits?: boolean;
 }
 
 /** One line about a change: `flag checkout halted in production at revision 12: too many errors`. */

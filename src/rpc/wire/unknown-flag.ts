@@ -8,9 +8,17 @@ const FLAG_KEY_TAG = 0x0a;
 /** What is the same in all of them: the reason and the error code, each of one byte behind its tag. */
 const REST = Buffer.from([0x38, reasons.toWire('ERROR'), 0x40, errorCodes.toWire('FLAG_NOT_FOUND')]);
 
-/** Whether the outcome was made for one call, and says nothing but this. */
-export function isUnknownFlag({ errorCode, flagVersion, detail }: Outcome): boolean {
-  return errorCode === 'FLAG_NOT_FOUND' && flagVersion === 0 && detail === '';
+/** Whether the outcome says nothing else, as those that are made for one call and never seen again. */
+export function isUnknownFlag(outcome: Outcome): boolean {
+  if (outcome.errorCode !== 'FLAG_NOT_FOUND') return false;
+  const { reason, value, variation, detail, ruleId, flagVersion, isStatic } = outcome;
+  return (
+    reason === 'ERROR' &&
+    value === undefined &&
+    `${variation}${detail}${ruleId}` === '' &&
+    flagVersion === 0 &&
+    !isStatic
+  );
 }
 
 /** How many bytes the fields take with a key that takes so many. */

@@ -51,9 +51,13 @@ const PLACES = [
 ];
 
 /** The etag of an earlier answer may be sent back. */
-export function randomCall(random: Random, kind: RequestKind, etag: string): RandomCall {
+export function randomCall(
+  random: Random,
+  kind: RequestKind,
+  etag: string,
+  codec: Codec = random.oneIn(4) ? 'json' : 'proto',
+): RandomCall {
   const principal = randomPrincipal(random);
-  const codec = random.oneIn(4) ? 'json' : 'proto';
   const environment =
     principal.environment === undefined && !random.oneIn(8) ? random.pick(PLACES) : random.pick(ENVIRONMENTS);
   const message = encoded(random, kind, codec, environment, etag);

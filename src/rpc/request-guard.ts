@@ -8,6 +8,7 @@ import { toConnectError } from './errors.ts';
 import { growingBuffer } from './growing-buffer.ts';
 import { checkJson } from './json-guard.ts';
 import type { WireFormat } from './wire-format.ts';
+import { wrongCount } from './wrong-count.ts';
 
 // The library parses what it is given, takes a malformed message for its own fault, and reserves memory on a peer's
 // word. So each message is received, inflated and checked here first, and handed on plain. A refusal is thrown by the
@@ -47,8 +48,7 @@ export function guardBody(
   header.delete(format.encodingHeader);
   const announced = Number(header.get('content-length') ?? 0);
   if (!format.enveloped) header.delete('content-length');
-  const single = method.methodKind === 'unary' || method.methodKind === 'server_streaming';
-  const timely = single ? withinTime(body, limits.receiveTimeoutMs, call.timeoutMs) : body;
+  const timely = singleKind(method) ? withinTime(body, limits.receiveTimeoutMs, call.timeoutMs) : body;
   return asConnectErrors(
     format.enveloped
       ? plainEnvelopes(call, timely, decompress)
@@ -80,11 +80,21 @@ async function* plainEnvelopes(
   decompress: Decompress | undefined,
 ): AsyncGenerator<Uint8Array> {
   const maxBytes = call.limits.maxMessageBytes(call.method);
+  const kind = singleKind(call.method);
+  let count = 0;
   for await (const envelope of readEnvelopes(body, maxBytes)) {
     const plain = await plainMessage(envelope, decompress, maxBytes);
     checkMessage(call, plain);
+    if (kind !== undefined && ++count > 1) throw wrongCount('received extra', kind);
     yield toEnvelope(plain);
   }
+  if (kind !== undefined && count === 0) throw wrongCount('missing', kind);
+}
+
+/** How the library calls a method that takes a single message. */
+function singleKind({ methodKind }: DescMethod): 'unary' | 'server-streaming' | undefined {
+  if (methodKind === 'unary') return methodKind;
+  return methodKind === 'server_streaming' ? 'server-streaming' : undefined;
 }
 
 /** The message in an envelope, inflated. Rejects with a FlagError for what is compressed, nobody says how, or badly. */

@@ -2,9 +2,9 @@ import { messageTooLarge } from '../compression.ts';
 import { type Envelope, EnvelopeReader } from '../envelopes.ts';
 import { type GrowingBuffer, growingBuffer } from '../growing-buffer.ts';
 import { plainMessage } from '../request-guard.ts';
+import { wrongCount } from '../wrong-count.ts';
 import type { CallHead } from './call-head.ts';
 import { ENVELOPE_BYTES, type HotCall } from './hot-method.ts';
-import { wrongCount } from './wrong-count.ts';
 
 /** Receives the one message of a call, of which no more is kept than the limit allows. */
 export interface Intake {
@@ -67,8 +67,8 @@ class EnvelopeIntake implements Intake {
   #isWhole(chunk: Uint8Array): boolean {
     const length = chunk.length - ENVELOPE_BYTES;
     if (length < 0 || length > this.#maxBytes || chunk[0] !== 0) return false;
-    const [b1, b2, b3, b4] = [chunk[1] ?? 0, chunk[2] ?? 0, chunk[3] ?? 0, chunk[4] ?? 0];
-    return ((b1 << 24) | (b2 << 16) | (b3 << 8) | b4) === length;
+    const upper = ((chunk[1] ?? 0) << 24) | ((chunk[2] ?? 0) << 16);
+    return (upper | ((chunk[3] ?? 0) << 8) | (chunk[4] ?? 0)) === length;
   }
 
   #takePiece(chunk: Uint8Array): boolean {

@@ -7,8 +7,8 @@ import type { EvaluationParts } from '../evaluation-parts.ts';
 import { malformedMessage } from '../request-guard.ts';
 import { watchRequestFrom } from '../watch-call.ts';
 import { writeWatchEvent } from '../wire/write-watch.ts';
+import { wrongCount } from '../wrong-count.ts';
 import type { Outlet, StreamMethod, StreamTask } from './stream-method.ts';
-import { wrongCount } from './wrong-count.ts';
 
 /** WatchFlags: the session pushes, and what many watchers are told alike is encoded once. */
 export function watchFlagsMethod(parts: EvaluationParts): StreamMethod {

@@ -21,7 +21,7 @@ interface Due {
 
 /**
  * Makes scheduled changes happen, each once, as revisions of their own: the idempotency key names the scheduled
- * change, so that of several replicas that try one succeeds.
+ * change, so that of several replicas that try one succeeds. To the others it is done, and no news.
  */
 export class Schedules implements Disposable {
   readonly #catalog: Catalog;
@@ -115,8 +115,7 @@ export class Schedules implements Disposable {
     } catch (error) {
       if (!(error instanceof FlagError) || error.kind === 'unavailable' || error.kind === 'conflict')
         throw error;
-      this.#report('a scheduled change is not possible any more and was dropped', { ...due, error });
-      await this.#writer.commit(
+      const dropped = await this.#writer.commit(
         {
           ...intent,
           action: 'flag.scheduled.drop',
@@ -125,6 +124,9 @@ export class Schedules implements Disposable {
         },
         drop(due),
       );
+      // Else another replica has dropped it, and said so.
+      if (!dropped.replayed && !dropped.unchanged)
+        this.#report('a scheduled change is not possible any more and was dropped', { ...due, error });
     }
   }
 }

@@ -15,6 +15,7 @@ import { DEFAULT_WATCH_OPTIONS, type WatchOptions, type WatchParts } from '../..
 import { type Plan, Writer } from '../../src/app/writer.ts';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import type { ChangeBus } from '../../src/ports/change-bus.ts';
+import type { ChangeLog } from '../../src/ports/change-log.ts';
 import type { FleetRegistry } from '../../src/ports/fleet-registry.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
@@ -28,6 +29,8 @@ export async function openInstance(
     readonly clock?: FakeClock;
     /** Default: one of its own. */
     readonly bus?: ChangeBus;
+    /** Default: in the directory. Closed with the instance, like all that is passed in. */
+    readonly log?: ChangeLog;
     readonly registry?: FleetRegistry;
     /** What the fleet calls it. Default: here. */
     readonly name?: string;
@@ -37,7 +40,7 @@ export async function openInstance(
   const clock = options.clock ?? createFakeClock(Date.parse('2030-01-01T00:00:00.000Z'));
   const reports: string[] = [];
   const report = (problem: string) => void reports.push(problem);
-  const log = await openSqliteChangeLog(directory);
+  const log = options.log ?? (await openSqliteChangeLog(directory));
   const projection = await openSqliteProjection(directory);
   const bus = options.bus ?? createInProcessBus();
   const catalog = new Catalog({ log, bus, projection, clock, report });

@@ -63,6 +63,9 @@ const INTEGERS = [
   ...[2n ** 35n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n, 2n ** 64n - 2n ** 32n],
 ];
 
+/** About where JSON ends, and where messages end, for values in attributes. */
+const DEPTHS = [30, 46];
+
 /** What nests is told where to stop. */
 const DEEP_ENOUGH = 5;
 
@@ -159,7 +162,7 @@ function unknownField(random: Random, depth: number): Buffer {
       return Buffer.concat([tag(random, number, 5), random.bytes(4)]);
     case 4:
     case 5:
-      return group(random, number, random.oneIn(20) ? 80 + random.whole(30) : random.whole(4), depth);
+      return group(random, number, random.oneIn(3) ? 90 + random.whole(12) : random.whole(4), depth);
     case 6:
       return tag(random, number, 4);
     default:
@@ -186,7 +189,7 @@ function entry(random: Random, depth: number): Buffer {
 }
 
 function value(random: Random, depth: number): Buffer {
-  if (depth < 10 && random.oneIn(200)) return deepValue(random, 20 + random.whole(40));
+  if (depth < 10 && random.oneIn(60)) return deepValue(random, random.pick(DEPTHS) + random.whole(4));
   const made: Buffer[] = [];
   for (let left = random.oneIn(20) ? random.whole(3) : 1; left > 0; left--) made.push(kind(random, depth));
   if (random.oneIn(60)) made.push(unknownField(random, depth));
@@ -215,7 +218,7 @@ function kind(random: Random, depth: number): Buffer {
 
 /** Lists and objects in each other, so many. */
 function deepValue(random: Random, levels: number): Buffer {
-  let inner = delimited(random, Buffer.concat([tag(random, 4, 0), Buffer.from([1])]));
+  let inner = delimited(random, random.oneIn(2) ? unknownField(random, 0) : Buffer.from([0x20, 0x01]));
   for (let level = 0; level < levels; level++) {
     const isList = random.oneIn(2);
     const entryOf = (content: Buffer) => delimited(random, Buffer.concat([Buffer.from([0x12]), content]));

@@ -22,3 +22,14 @@ test('texts that fall into the same slot are never mixed up', () => {
   const many = Array.from({ length: 20_000 }, (_, index) => `key-${index}`);
   for (const text of many) expect(interned(text)).toBe(text);
 });
+
+test('nor is a text with its own beginning', () => {
+  const letters = 'abcdefghijklmnopqrstuvwx';
+  for (let seed = 0; seed < 40_000; seed++) {
+    const long = Array.from(letters, (_, index) => letters[(seed * (index + 7) + (seed >> index)) % 24]).join(
+      '',
+    );
+    const short = long.slice(0, 1 + (seed % 23));
+    expect([interned(long), interned(short)]).toEqual([long, short]);
+  }
+});

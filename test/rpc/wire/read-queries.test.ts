@@ -63,6 +63,9 @@ const listOf = (levels: number): Uint8Array =>
 const objectOf = (levels: number): Uint8Array =>
   levels === 0 ? utf8('') : field(5, field(1, field(2, objectOf(levels - 1))));
 
+const groups = (levels: number) =>
+  Uint8Array.from([...Array(levels).fill(0x9b), ...Array(levels).fill(0x9c)].flatMap((byte) => [byte, 0x01]));
+
 describe('both readers agree about', () => {
   it.each<[string, Uint8Array, isRead: boolean]>([
     ['a context in two pieces', joined(field(2, field(1, utf8('x'))), withValue(field(3, utf8('y')))), true],
@@ -81,10 +84,12 @@ describe('both readers agree about', () => {
     ['an entry without a name', field(2, attributesOf(field(2, field(3, utf8('x'))))), true],
     ['a value without a kind', withValue(), true],
     ['lists as deep as JSON may be', withValue(listOf(31)), true],
+    ['lists one deeper', withValue(listOf(32)), true],
     ['lists that are too deep for JSON', withValue(listOf(33)), true],
     ['lists as deep as messages may be', withValue(listOf(48)), true],
     ['lists deeper than messages may be', withValue(listOf(49)), false],
-    ['objects as deep as JSON may be', withValue(objectOf(32)), true],
+    ['objects as deep as JSON may be', withValue(objectOf(31)), true],
+    ['objects one deeper', withValue(objectOf(32)), true],
     ['objects that are too deep for JSON', withValue(objectOf(33)), true],
     ['objects deeper than messages may be', withValue(objectOf(49)), false],
     ['a text that runs over the end of its message', Uint8Array.from([0x12, 2, 0x0a, 3, 97, 98, 99]), true],
@@ -92,6 +97,22 @@ describe('both readers agree about', () => {
     ['an embedded message that is cut off', Uint8Array.from([0x12, 9, 0x0a, 1, 97]), false],
   ])('%s', (_, message, isRead) => {
     expect(readBoth('evaluate', message).isRead).toBe(isRead);
+  });
+
+  it.each<[string, messages: number, wrap: (group: Uint8Array) => Uint8Array, RequestKind]>([
+    ['a request', 1, (group) => group, 'evaluate'],
+    ['a context', 2, (group) => field(2, group), 'evaluate'],
+    ['attributes', 3, (group) => field(2, field(2, group)), 'evaluate'],
+    ['an entry', 3, (group) => field(2, attributesOf(group)), 'evaluate'],
+    ['a value', 4, (group) => withValue(group), 'evaluate'],
+    ['a list', 5, (group) => withValue(field(6, group)), 'evaluate'],
+    ['an object in a value', 5, (group) => withValue(field(5, group)), 'evaluate'],
+    ['a client', 2, (group) => field(2, group), 'handshake'],
+    ['another request', 1, (group) => group, 'evaluateAll'],
+    ['a request of a stream', 1, (group) => group, 'evaluateStream'],
+  ])('groups in %s, which nest as deep as messages may', (_, messages, wrap, kind) => {
+    expect(readBoth(kind, wrap(groups(100 - messages))).isRead).toBe(true);
+    expect(readBoth(kind, wrap(groups(101 - messages))).isRead).toBe(false);
   });
 
   it('requests with anything in them, wrong or right', () => {

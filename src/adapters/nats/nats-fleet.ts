@@ -25,6 +25,9 @@ const LEAVE = 'l';
 /** Whoever has just come asks the others to say again what they said last. */
 const ASK = 'a';
 
+/** When all come at once, and all ask, one answer is enough. */
+const ANSWER_AFTER_MS = 50;
+
 /** The registry of replicas that share NATS servers: what this one has heard. Nothing is kept anywhere else. */
 export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFleetOptions): FleetRegistry {
   const subject = subjectsOf(prefix).fleet;
@@ -32,6 +35,7 @@ export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFle
   const listeners = new Listeners<void>((error) => complain('a listener of the fleet failed', { error }));
   const heard = new Map<string, { readonly report: ReplicaReport; readonly at: number }>();
   let own: ReplicaReport | undefined;
+  let answering: Disposable | undefined;
   let open = true;
 
   const send = (letter: string, text = '') =>
@@ -49,9 +53,14 @@ export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFle
       if (made === undefined) return false;
       keep(made);
     } else if (letter !== ASK) return false;
-    else if (own !== undefined) send(REPORT, reportText(own));
-    if (letter !== ASK) listeners.call();
+    if (letter === ASK) answering ??= clock.after(ANSWER_AFTER_MS, answer);
+    else listeners.call();
     return true;
+  }
+
+  function answer(): void {
+    answering = undefined;
+    if (open && own !== undefined) send(REPORT, reportText(own));
   }
 
   function hear(_subject: string, message: Uint8Array): void {
@@ -91,7 +100,7 @@ export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFle
     subscribe: (listener) => listeners.add(listener),
     async [Symbol.asyncDispose]() {
       open = false;
-      for (const handle of [subscription, connection]) handle[Symbol.dispose]();
+      for (const handle of [subscription, connection, answering]) handle?.[Symbol.dispose]();
       listeners.clear();
     },
   };

@@ -4,7 +4,13 @@ import { type ResumePoint, readToken, shortHash, TokenWriter } from './resume-to
 import type { Touched } from './touched.ts';
 import { DecisionsView } from './watch-decisions.ts';
 import { DefinitionsView, FilteredDefinitionsView } from './watch-definitions.ts';
-import { type GoodbyeReason, isEmpty, type StartReason, type WatchEvent } from './watch-events.ts';
+import {
+  type Content,
+  type GoodbyeReason,
+  isEmpty,
+  type StartReason,
+  type WatchEvent,
+} from './watch-events.ts';
 import { scopeOf, type WatchParts, type WatchRequest } from './watch-request.ts';
 import { sizeOfContent } from './watch-size.ts';
 import { stateHashOf } from './watch-state-hash.ts';
@@ -114,7 +120,14 @@ export class WatchStream {
     const from = this.#told?.revision ?? 0;
     this.#told = this.#seen;
     this.#saidAt = ms;
-    return { kind: 'delta', from, to: snapshot.revision, cause, content, token: this.#token(this.#seen) };
+    return sharedDelta({
+      kind: 'delta',
+      from,
+      to: snapshot.revision,
+      cause,
+      content,
+      token: this.#token(this.#seen),
+    });
   }
 
   #whenDue(ms: number): WatchEvent | undefined {
@@ -246,6 +259,22 @@ export class WatchStream {
 }
 
 const tokens = new TokenWriter();
+
+type Delta = Extract<WatchEvent, { kind: 'delta' }>;
+
+const deltas = new WeakMap<Content, Delta>();
+
+/** The same object for all who are told the same, so that it can be written once. */
+function sharedDelta(delta: Delta): Delta {
+  const known = deltas.get(delta.content);
+  if (known !== undefined && isSameDelta(known, delta)) return known;
+  deltas.set(delta.content, delta);
+  return delta;
+}
+
+function isSameDelta(a: Delta, b: Delta): boolean {
+  return a.from === b.from && a.to === b.to && a.cause === b.cause && a.token === b.token;
+}
 
 function pointOf({ revision, hash, seenAt }: ResumePoint): Point {
   return { revision, hash, at: seenAt };

@@ -41,8 +41,13 @@ export function reasonOf(key: string): string {
   return `op ${key}`;
 }
 
+/** The idempotency key that a client gave; the API keeps them apart from the service's own. */
+export function keyOf({ idempotencyKey }: Change): string {
+  return idempotencyKey.replace(/^call:/, '');
+}
+
 export function knownOf(log: readonly Change[]): Known {
-  const byKey = indexed(log, ({ idempotencyKey }) => idempotencyKey);
+  const byKey = indexed(log, keyOf);
   const byReason = indexed(log, ({ reason }) => reason);
   const expected = new Map<string, Expected>();
   return {

@@ -1,5 +1,5 @@
 import { Replay } from '../history/replay.ts';
-import type { Check } from './check.ts';
+import { type Check, keyOf } from './check.ts';
 
 /** I4: whoever insisted on a version and got through changed that very version. */
 export const checkLostUpdates: Check = function* ({ operations, log }) {
@@ -8,7 +8,7 @@ export const checkLostUpdates: Check = function* ({ operations, log }) {
   );
   const replay = new Replay();
   for (const change of log) {
-    const expected = insisted.get(change.idempotencyKey);
+    const expected = insisted.get(keyOf(change));
     if (expected !== undefined && replay.versionOf(expected.id) !== expected.version)
       yield {
         invariant: 'I4',

@@ -4,9 +4,9 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openTestDatabase, type TestDatabase } from '../../support/mongo-server.ts';
-import { type NatsProcess, natsProcess } from '../../support/nats-server.ts';
 import { startFaultProxy } from '../proxies/fault-proxy.ts';
 import { startNatsProxy } from '../proxies/nats-proxy.ts';
+import { type FleetNats, startNats } from './fleet-nats.ts';
 import { FleetReplica } from './fleet-replica.ts';
 
 export interface FleetOptions {
@@ -23,7 +23,7 @@ export interface FleetOptions {
 /** Replicas that share a database and a NATS server, with a proxy on every way to either. */
 export interface Fleet extends AsyncDisposable {
   readonly replicas: readonly FleetReplica[];
-  readonly nats: NatsProcess;
+  readonly nats: FleetNats;
   readonly database: TestDatabase;
   readonly natsPrefix: string;
   readonly adminToken: string;
@@ -37,8 +37,7 @@ export const HEARTBEAT_MS = 1_000;
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const directory = await mkdtemp(join(tmpdir(), 'vexil-faults-'));
   const database = openTestDatabase(options.mongoUri);
-  const nats = await natsProcess(options.natsProgram);
-  await nats.start();
+  const nats = await startNats(options.natsProgram);
   const natsPrefix = `faults-${randomBytes(6).toString('hex')}`;
   const shared = {
     VEXIL_MONGODB_DATABASE: database.name,
@@ -69,7 +68,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 async function newReplica(
   number: number,
   directory: string,
-  nats: NatsProcess,
+  nats: FleetNats,
   shared: Readonly<Record<string, string>>,
   { mongoUri, seed, imports = [] }: FleetOptions,
 ): Promise<FleetReplica> {
@@ -102,10 +101,9 @@ async function startAll(replicas: readonly FleetReplica[]): Promise<string> {
   return first.server.adminToken;
 }
 
-async function healAll(replicas: readonly FleetReplica[], nats: NatsProcess): Promise<void> {
+async function healAll(replicas: readonly FleetReplica[], nats: FleetNats): Promise<void> {
   for (const replica of replicas) replica.heal();
-  nats.signal('SIGCONT');
-  await nats.kill();
+  nats.resume();
   await nats.start();
   await Promise.all(replicas.map((replica) => (replica.isUp ? undefined : replica.start())));
 }

@@ -71,6 +71,15 @@ export class Recorder {
     };
   }
 
+  /** Whether everybody who watches was told to be at this revision. */
+  watchersAt(revision: number): boolean {
+    return this.#watchers.every(({ isLive, messages }) => {
+      const last = messages.findLast(({ kind }) => kind === 'end' || kind === 'delta' || kind === 'bookmark');
+      if (!isLive || last === undefined) return !isLive;
+      return (last.kind === 'delta' ? last.to : 'revision' in last ? last.revision : 0) >= revision;
+    });
+  }
+
   evaluated(evaluation: EvaluationSeen): void {
     this.#evaluations.push(evaluation);
   }

@@ -74,6 +74,14 @@ describe('a fault proxy', () => {
     await expect.poll(() => [client.text(), client.how()]).toEqual(['welcome and goodbye', 'finished']);
   });
 
+  it('forgets a connection that both ends have ended', async () => {
+    const { proxy, client, server } = await throughProxy();
+    server.socket.end('goodbye');
+    client.socket.end();
+    await expect.poll(() => proxy.connections).toBe(0);
+    expect(client.text()).toBe('goodbye');
+  });
+
   it.each([
     ['reset', 'reset'],
     ['finish', 'finished'],

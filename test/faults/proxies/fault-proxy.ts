@@ -159,8 +159,10 @@ function link(client: Socket, options: FaultProxyOptions, { links, toServer, toC
     links.delete(made);
     for (const lane of [made.toServer, made.toClient]) lane[Symbol.dispose]();
     for (const socket of [client, server])
-      if (how === 'reset') socket.resetAndDestroy();
-      else socket.destroySoon();
+      if (how === 'finish') socket.destroySoon();
+      // A reset of a socket that is being shut down fails, and leaves it open for ever.
+      else if (socket.writableEnded || socket.destroyed) socket.destroy();
+      else socket.resetAndDestroy();
   };
   const lane = (from: Socket, to: Socket, way: FaultyWay) =>
     new Lane({
@@ -182,7 +184,13 @@ function link(client: Socket, options: FaultProxyOptions, { links, toServer, toC
   for (const socket of [client, server]) {
     socket.setNoDelay(true);
     socket.on('error', () => cut('reset'));
-    socket.on('close', () => links.delete(made));
+    const other = socket === client ? server : client;
+    // What it was sent may still be on its way; after that nobody is there for it.
+    socket.on('close', () => {
+      if (other.writableFinished) other.destroy();
+      else other.once('finish', () => other.destroy());
+      if (client.closed && server.closed) links.delete(made);
+    });
   }
   for (const way of [toServer, toClient])
     if (way.limit !== undefined) made[way === toServer ? 'toServer' : 'toClient'].cutAfter(way.limit.bytes);

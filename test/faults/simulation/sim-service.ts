@@ -70,7 +70,10 @@ export function simService(replica: SimReplica, place: SimPlace): Service {
         const { project } = place;
         const rest = { requestDigest: request.key, validateOnly: false, mayHalt: true } as const;
         const said = { action: request.wish.kind, actor: 'key:writer', reason: reasonOf(request.key) };
-        return await writer.commit({ project, ...said, ...rest, idempotencyKey: request.key }, plan);
+        return await writer.commit(
+          { project, ...said, ...rest, idempotencyKey: `call:${request.key}` },
+          plan,
+        );
       }),
     evaluate: (flag, context, minRevision) =>
       ask(async ({ catalog }) => {

@@ -1,0 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Change } from '../../../src/core/change.ts';
+import type { Service, Told } from '../clients/service.ts';
+import type { Scene } from './scene.ts';
+
+/** How long everybody may take, before it counts as never. */
+const PATIENCE_MS = 20_000;
+/** What was on its way when the last fault was over arrives within. */
+const MOST_ROUNDS = 6;
+
+/**
+ * Waits until every replica is at the head, and takes down how it is found there; resolves to the log. Also has each
+ * verify the chain of hashes.
+ */
+export async function findFinals(scene: Scene): Promise<readonly Change[]> {
+  let log = await scene.log();
+  let found = await findAll(scene, log.length);
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const later = await scene.log();
+    if (later.length === log.length) break;
+    log = later;
+    found = await findAll(scene, log.length);
+  }
+  for (const final of found) scene.recorder.final({ ...final, environment: scene.knowledge.environment });
+  await watchersAtHead(scene, log);
+  return log;
+}
+
+async function findAll(scene: Scene, head: number) {
+  return await Promise.all(scene.services.map((service) => findOne(scene, service, head)));
+}
+
+async function findOne({ recorder }: Scene, service: Service, head: number) {
+  const { replica } = service;
+  const untilMs = performance.now() + PATIENCE_MS;
+  let revision = 0;
+  let reachedAt = Number.POSITIVE_INFINITY;
+  while (performance.now() < untilMs && revision < head) {
+    revision = await service.staleness().then(
+      (answer) => answer.revision,
+      () => revision,
+    );
+    if (revision >= head) reachedAt = recorder.now();
+    else await delay(25);
+  }
+  const end = await snapshotEnd(service).catch(() => undefined);
+  return { replica, reachedAt, revision: end?.revision ?? revision, stateHash: end?.stateHash ?? '' };
+}
+
+async function snapshotEnd(service: Service) {
+  const leaving = new AbortController();
+  try {
+    for await (const told of service.watch({ kind: 'definitions' }, '', leaving.signal))
+      if (isEnd(told)) return told.message;
+    return undefined;
+  } finally {
+    leaving.abort();
+  }
+}
+
+function isEnd(told: Told): told is Told & { message: { kind: 'end'; revision: number; stateHash: string } } {
+  return told.message.kind === 'end';
+}
+
+/** Watchers are told by a bookmark, at the latest, that they are at the head. */
+async function watchersAtHead({ recorder, sleep }: Scene, log: readonly Change[]): Promise<void> {
+  const untilMs = performance.now() + PATIENCE_MS;
+  while (performance.now() < untilMs) {
+    if (recorder.watchersAt(log.length)) return;
+    await sleep(50);
+  }
+}

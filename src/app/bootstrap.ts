@@ -1,3 +1,4 @@
+import { idOf } from '../core/change.ts';
 import type { AccessKey } from '../core/model.ts';
 import type { Catalog } from './catalog.ts';
 import { hashSecret, parseToken } from './key-token.ts';
@@ -11,6 +12,8 @@ export interface BootstrapParts {
   readonly pepper: string;
   /** The token that the first admin key is to have; asked for only if one is needed, and kept by whoever gives it. */
   readonly adminToken: () => string;
+  /** That token is nobody's: another replica was faster. */
+  readonly forgetAdminToken: () => void;
 }
 
 const FIRST_PROJECT = 'default';
@@ -18,28 +21,34 @@ const FIRST_ENVIRONMENTS = ['production', 'staging'];
 
 /**
  * On the very first start: an admin key to the whole instance, and a project to begin with. Later on, and on every
- * other replica, nothing. Resolves to whether the key was made.
+ * other replica, nothing, also if all start at once. Resolves to whether the key was made here.
  */
 export async function bootstrap(parts: BootstrapParts): Promise<boolean> {
   const { catalog, writer } = parts;
-  const isFirst = (await catalog.catchUp(SYSTEM)).revision === 0;
-  if (isFirst) await writer.commit(intent(SYSTEM, 'key.bootstrap'), firstKey(parts));
+  const isMade = (await catalog.catchUp(SYSTEM)).revision === 0 && (await makeFirstKey(parts));
   if ((await catalog.catchUp(FIRST_PROJECT)).revision === 0 && catalog.projects().length === 0) {
-    const project = {
+    const create = createProject({
       key: FIRST_PROJECT,
       name: 'Default',
       description: '',
       environments: FIRST_ENVIRONMENTS,
-    };
-    await writer.commit(intent(FIRST_PROJECT, 'project.create'), createProject(project));
+    });
+    await writer.commit(intent(FIRST_PROJECT, 'project.create'), (state, now) =>
+      state.revision > 0 ? { operations: [] } : create(state, now),
+    );
   }
-  return isFirst;
+  return isMade;
 }
 
-function firstKey({ pepper, adminToken }: BootstrapParts): Parameters<Writer['commit']>[1] {
+async function makeFirstKey({
+  writer,
+  pepper,
+  adminToken,
+  forgetAdminToken,
+}: BootstrapParts): Promise<boolean> {
   const token = parseToken(adminToken());
   if (token === undefined || token.kind !== 'admin') throw new Error('not the token of an admin key');
-  return (state, now) => {
+  const { operations } = await writer.commit(intent(SYSTEM, 'key.bootstrap'), (state, createdAt) => {
     if (state.revision > 0) return { operations: [] };
     const key: AccessKey = {
       id: token.id,
@@ -48,10 +57,15 @@ function firstKey({ pepper, adminToken }: BootstrapParts): Parameters<Writer['co
       scopes: ['read', 'write', 'halt', 'keys'],
       allowedOrigins: [],
       secretHash: hashSecret(pepper, token.secret),
-      createdAt: now,
+      createdAt,
     };
     return { operations: [{ op: 'put', object: { kind: 'key', state: key } }] };
-  };
+  });
+  const isMade = operations.some(
+    (operation) => operation.op === 'put' && idOf(operation.object).key === token.id,
+  );
+  if (!isMade) forgetAdminToken();
+  return isMade;
 }
 
 /** Of several replicas that start at once, one gets to do it: the idempotency key is the same on all. */

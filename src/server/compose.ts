@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { createInProcessBus } from '../adapters/in-process/in-process-bus.ts';
+import { createInProcessBus, createInProcessHub } from '../adapters/in-process/in-process-bus.ts';
 import { createInProcessRegistry } from '../adapters/in-process/in-process-fleet.ts';
 import { systemClock } from '../adapters/in-process/system-clock.ts';
 import { openSqliteChangeLog } from '../adapters/sqlite/sqlite-change-log.ts';
@@ -26,6 +26,8 @@ import type { Projection } from '../ports/projection.ts';
 import type { EvaluationParts } from '../rpc/evaluation-service.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
+import { withFallback } from './fallback-projection.ts';
+import type { FleetSettings, NatsSettings } from './fleet-config.ts';
 
 /** The clock of this process, for what runs beside the app. */
 export const processClock: Clock = systemClock;
@@ -52,9 +54,15 @@ export interface App extends AsyncDisposable {
 interface Backend {
   readonly log: ChangeLog;
   readonly bus: ChangeBus;
+  /** On this machine, to start from. */
   readonly projection: Projection;
+  /** For people to look at; all replicas keep it up. */
+  readonly shown?: Projection;
   readonly registry: FleetRegistry;
+  readonly signals?: FleetRegistry;
   readonly clock: Clock;
+  /** What the stores and buses need to the last, in the order in which it may go. */
+  readonly connections: readonly AsyncDisposable[];
 }
 
 /**
@@ -68,14 +76,94 @@ export async function compose(
   ending: AbortSignal,
   report: Report,
 ): Promise<App> {
-  const backend: Backend = {
+  const backend = await (config.fleet === undefined
+    ? openEmbedded(data, report)
+    : openShared(config, config.fleet, data, report));
+  try {
+    return await assemble(backend, config, data, serverVersion, ending, report);
+  } catch (error) {
+    await closeAll(backend);
+    throw error;
+  }
+}
+
+async function openEmbedded(data: DataDirectory, report: Report): Promise<Backend> {
+  return {
     log: await openSqliteChangeLog(data.path),
     projection: await openSqliteProjection(data.path),
     bus: createInProcessBus({ onError: (error) => report('a subscriber of the bus failed', { error }) }),
     registry: createInProcessRegistry(systemClock),
     clock: systemClock,
+    connections: [],
   };
-  return assemble(backend, config, data, serverVersion, ending, report);
+}
+
+/** Drivers are loaded only here: an embedded service has no use for them. */
+async function openShared(
+  config: Config,
+  { mongo: { uri, database }, nats }: FleetSettings,
+  data: DataDirectory,
+  report: Report,
+): Promise<Backend> {
+  const { openMongo } = await import('../adapters/mongo/open-mongo.ts');
+  const { agreeOnSecret } = await import('../adapters/mongo/agreed-secret.ts');
+  const { createMongoChangeLog } = await import('../adapters/mongo/mongo-change-log.ts');
+  const { createMongoProjection } = await import('../adapters/mongo/mongo-projection.ts');
+  const { createMongoRegistry } = await import('../adapters/mongo/mongo-fleet.ts');
+  const pepper = config.keyPepper ?? data.pepper();
+  const mongo = openMongo({ uri, database, appName: `vexil ${replicaNameOf(config)}` });
+  try {
+    await agreeOnSecret(mongo, 'pepper', pepper);
+    const shown = createMongoProjection(mongo);
+    const stores = {
+      log: createMongoChangeLog(mongo),
+      projection: await openSqliteProjection(data.path),
+      shown,
+      registry: createMongoRegistry(mongo),
+      clock: systemClock,
+    };
+    if (nats === undefined) return { ...stores, bus: createLonelyBus(report), connections: [mongo] };
+    const { link, ...messages } = await openMessages(nats, pepper, config, report);
+    return { ...stores, ...messages, connections: [link, mongo] };
+  } catch (error) {
+    await mongo[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Cut off from all others: whoever follows the log is told to look at it often. */
+function createLonelyBus(report: Report): ChangeBus {
+  const hub = createInProcessHub({ onError: (error) => report('a subscriber of the bus failed', { error }) });
+  hub.cut();
+  return hub.connect();
+}
+
+async function openMessages(
+  { prefix, ...options }: NatsSettings,
+  pepper: string,
+  config: Config,
+  report: Report,
+) {
+  const { openNats } = await import('../adapters/nats/open-nats.ts');
+  const { createNatsBus } = await import('../adapters/nats/nats-bus.ts');
+  const { createNatsRegistry } = await import('../adapters/nats/nats-fleet.ts');
+  const { messageKeyOf } = await import('../adapters/nats/sealed-message.ts');
+  const link = openNats({ ...options, name: `vexil ${replicaNameOf(config)}`, clock: systemClock, report });
+  const parts = { link, prefix, key: messageKeyOf(pepper), clock: systemClock, report };
+  return { link, bus: createNatsBus(parts), signals: createNatsRegistry(parts) };
+}
+
+async function closeAll({
+  log,
+  bus,
+  projection,
+  shown,
+  registry,
+  signals,
+  connections,
+}: Backend): Promise<void> {
+  for (const part of [registry, signals, bus, projection, shown, log, ...connections])
+    await part?.[Symbol.asyncDispose]();
 }
 
 async function assemble(
@@ -88,13 +176,14 @@ async function assemble(
 ): Promise<App> {
   const { log, clock } = backend;
   const pepper = config.keyPepper ?? data.pepper();
-  const catalog = new Catalog({ ...backend, report });
+  const projection = backend.shown ? withFallback(backend.projection, backend.shown) : backend.projection;
+  const catalog = new Catalog({ ...backend, projection, report });
   const fleet = new Fleet({ ...backend, catalog, report, self: selfOf(config, serverVersion, clock) });
   await catalog.start();
   const writer = new Writer({ ...backend, catalog, fleet, limits: config.limits });
   const access = new Access(catalog, clock, pepper);
-  const isFirstStart = await bootstrap({ catalog, writer, pepper, adminToken: data.adminToken });
-  const projector = new Projector({ ...backend, catalog, report });
+  const isFirstStart = await bootstrap({ ...data, catalog, writer, pepper });
+  const projectors = projectorsOf(backend, catalog, report);
   const schedules = new Schedules({ catalog, writer, clock, report });
   const hub = new WatchHub(catalog, clock, { slowMs: 60_000 });
   ending.addEventListener('abort', () => hub.wakeAll(), { once: true });
@@ -110,19 +199,29 @@ async function assemble(
       hub[Symbol.dispose]();
       schedules[Symbol.dispose]();
       access[Symbol.dispose]();
-      await projector[Symbol.asyncDispose]();
+      for (const projector of projectors) await projector[Symbol.asyncDispose]();
       await fleet[Symbol.asyncDispose]();
       await catalog[Symbol.asyncDispose]();
-      await backend.registry[Symbol.asyncDispose]();
-      await backend.bus[Symbol.asyncDispose]();
-      await backend.projection[Symbol.asyncDispose]();
-      await log[Symbol.asyncDispose]();
+      await closeAll(backend);
     },
   };
 }
 
+/** In a fleet, what is kept here is what a replica starts from when nothing else can be reached: it has to be there. */
+function projectorsOf(backend: Backend, catalog: Catalog, report: Report): Projector[] {
+  const { projection, shown, clock } = backend;
+  const repairs = shown !== undefined;
+  return [projection, ...(shown ? [shown] : [])].map(
+    (each) => new Projector({ catalog, projection: each, clock, report, repairs }),
+  );
+}
+
 /** How this run of the process presents itself to the other replicas. */
-function selfOf({ replicaName }: Config, version: string, clock: Clock): Self {
+function selfOf(config: Config, version: string, clock: Clock): Self {
   const startedAt = new Date(clock.now()).toISOString();
-  return { id: randomUUID(), name: replicaName ?? hostname(), version, startedAt };
+  return { id: randomUUID(), name: replicaNameOf(config), version, startedAt };
+}
+
+function replicaNameOf({ replicaName }: Config): string {
+  return replicaName ?? `${hostname()}-${process.pid}`;
 }

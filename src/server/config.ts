@@ -2,6 +2,13 @@ import { z } from 'zod';
 import type { AdmissionLimits } from '../app/admission.ts';
 import { FlagError, type Violation } from '../core/errors.ts';
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
+import {
+  FLEET_SECRETS,
+  FLEET_VARIABLES,
+  type FleetSettings,
+  fleetOf,
+  withoutCredentials,
+} from './fleet-config.ts';
 import type { ConnectionLimits } from './listen.ts';
 import { addSecretsFromFiles } from './secret-file.ts';
 
@@ -31,7 +38,9 @@ export interface Config {
   readonly managementHost: string;
   readonly managementPort: number;
   readonly dataDir: string;
-  /** What others call this replica. Undefined: the name of the machine. */
+  /** Undefined: everything is in the data directory, and there are no other replicas. */
+  readonly fleet: FleetSettings | undefined;
+  /** What others call this replica. Undefined: the name of the machine and the number of the process. */
   readonly replicaName: string | undefined;
   readonly logLevel: LogLevel;
   readonly tls: TlsPaths | undefined;
@@ -56,7 +65,7 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const EXPOSURES = ['public', 'management', 'off'] as const;
-const SECRETS = ['VEXIL_KEY_PEPPER'] as const;
+const SECRETS = ['VEXIL_KEY_PEPPER', ...FLEET_SECRETS] as const;
 /** Read by the command line, which may run in the same environment. */
 const CLIENT_VARIABLES = new Set([
   'VEXIL_SERVER',
@@ -77,7 +86,8 @@ const Variables = z.strictObject({
   VEXIL_MANAGEMENT_HOST: z.string().default('127.0.0.1'),
   VEXIL_MANAGEMENT_PORT: whole(0, 65_535).default(8014),
   VEXIL_DATA_DIR: z.string().default('./data'),
-  VEXIL_REPLICA_NAME: z.string().max(100, 'must have 100 characters at most').optional(),
+  ...FLEET_VARIABLES,
+  VEXIL_REPLICA: z.string().max(100, 'must have 100 characters at most').optional(),
   VEXIL_LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   VEXIL_TLS_CERT: z.string().optional(),
   VEXIL_TLS_KEY: z.string().optional(),
@@ -120,13 +130,16 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const parsed = Variables.safeParse(Object.fromEntries(settings));
   if (!parsed.success) violations.push(...parsed.error.issues.flatMap(violationsOf));
   const tls = tlsOf(given, violations);
+  const fleet = fleetOf(given, violations);
   if (violations.length > 0 || !parsed.success) throw configError(violations);
-  return toConfig(parsed.data, tls, limits);
+  return { ...toConfig(parsed.data, tls, limits), fleet };
 }
 
 /** One line per setting, for people and logs, without secrets. */
 export function describeConfig(config: Config): string {
-  return flatten('', { ...config, keyPepper: config.keyPepper === undefined ? undefined : '(secret)' })
+  const keyPepper = config.keyPepper === undefined ? undefined : '(secret)';
+  const fleet = config.fleet && withoutCredentials(config.fleet);
+  return flatten('', { ...config, keyPepper, fleet })
     .map(([name, value]) => `${name}: ${value}`)
     .join('\n');
 }
@@ -176,7 +189,11 @@ function tlsOf(given: Readonly<Record<string, string>>, violations: Violation[])
   return undefined;
 }
 
-function toConfig(given: z.infer<typeof Variables>, tls: TlsPaths | undefined, limits: Limits): Config {
+function toConfig(
+  given: z.infer<typeof Variables>,
+  tls: TlsPaths | undefined,
+  limits: Limits,
+): Omit<Config, 'fleet'> {
   const local = isLoopback(given.VEXIL_HOST);
   const exposure = local ? 'public' : 'management';
   return {
@@ -185,7 +202,7 @@ function toConfig(given: z.infer<typeof Variables>, tls: TlsPaths | undefined, l
     managementHost: given.VEXIL_MANAGEMENT_HOST,
     managementPort: given.VEXIL_MANAGEMENT_PORT,
     dataDir: given.VEXIL_DATA_DIR,
-    replicaName: given.VEXIL_REPLICA_NAME,
+    replicaName: given.VEXIL_REPLICA,
     logLevel: given.VEXIL_LOG_LEVEL,
     tls,
     managementApi: given.VEXIL_MANAGEMENT_API ?? exposure,

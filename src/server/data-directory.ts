@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { mintToken } from '../app/key-token.ts';
 
@@ -11,6 +20,8 @@ export interface DataDirectory {
   pepper(): string;
   /** The token of the first admin key: made, and saved for whoever runs this machine, when first asked for. */
   adminToken(): string;
+  /** Throws that token away. */
+  forgetAdminToken(): void;
 }
 
 /** Makes the directory, mode 0700, if it is not there. */
@@ -22,6 +33,7 @@ export function openDataDirectory(path: string): DataDirectory {
     adminKeyFile,
     pepper: () => readOrCreate(join(path, 'pepper'), () => randomBytes(32).toString('hex')),
     adminToken: () => readOrCreate(adminKeyFile, () => mintToken('admin', randomBytes).token),
+    forgetAdminToken: () => rmSync(adminKeyFile, { force: true }),
   };
 }
 

@@ -95,6 +95,78 @@ describe('loadConfig', () => {
   });
 });
 
+describe('the configuration of a fleet', () => {
+  const FLEET = { VEXIL_MONGODB_URI: 'mongodb://a,b/?replicaSet=rs0', VEXIL_KEY_PEPPER: PEPPER };
+
+  it('is none unless there is a database', () => {
+    expect(loadConfig({}).fleet).toBeUndefined();
+    expect(loadConfig(FLEET).fleet).toEqual({
+      mongo: { uri: 'mongodb://a,b/?replicaSet=rs0', database: 'vexil' },
+      nats: undefined,
+    });
+  });
+
+  it('has NATS servers, and what to show them', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'vexil-config-')), 'file');
+    writeFileSync(file, 'x');
+    const { fleet } = loadConfig({
+      ...FLEET,
+      VEXIL_MONGODB_DATABASE: 'flags',
+      VEXIL_NATS_URL: 'nats://a:4222, tls://b',
+      VEXIL_NATS_PREFIX: 'eu.flags',
+      VEXIL_NATS_CREDENTIALS_FILE: file,
+      VEXIL_NATS_CA_FILE: file,
+    });
+    expect(fleet?.mongo.database).toBe('flags');
+    expect(fleet?.nats).toEqual({
+      servers: ['nats://a:4222', 'tls://b'],
+      prefix: 'eu.flags',
+      credentialsFile: file,
+      tls: { caFile: file },
+    });
+  });
+
+  it.each([
+    [{ VEXIL_MONGODB_URI: 'mongodb://a' }, 'VEXIL_KEY_PEPPER is missing: replicas'],
+    [{ VEXIL_NATS_URL: 'nats://a' }, 'VEXIL_MONGODB_URI is missing: NATS'],
+    [{ ...FLEET, VEXIL_NATS_CA_FILE: '/dev/null' }, 'VEXIL_NATS_CA_FILE is given without VEXIL_NATS_URL'],
+    [
+      { ...FLEET, VEXIL_NATS_URL: 'nats://a', VEXIL_NATS_CERT_FILE: '/dev/null' },
+      'VEXIL_NATS_KEY_FILE is missing: a certificate',
+    ],
+    [
+      { ...FLEET, VEXIL_NATS_URL: 'nats://a', VEXIL_NATS_KEY_FILE: '/dev/null' },
+      'VEXIL_NATS_CERT_FILE is missing: a key',
+    ],
+    [
+      { ...FLEET, VEXIL_NATS_URL: 'nats://a', VEXIL_NATS_CREDENTIALS_FILE: '/nowhere' },
+      'VEXIL_NATS_CREDENTIALS_FILE names a file that cannot be read',
+    ],
+    [{ ...FLEET, VEXIL_MONGODB_URI: 'postgres://user:hunter2@a' }, 'VEXIL_MONGODB_URI must be of the form'],
+    [{ ...FLEET, VEXIL_MONGODB_DATABASE: 'a.b' }, 'VEXIL_MONGODB_DATABASE must be'],
+    [{ ...FLEET, VEXIL_NATS_URL: 'nats://a,http://user:hunter2@b' }, 'VEXIL_NATS_URL must be addresses'],
+    [{ ...FLEET, VEXIL_NATS_PREFIX: 'a.>' }, 'VEXIL_NATS_PREFIX must be letters'],
+  ])('is refused for what is missing or malformed: %j', (env, message) => {
+    expect(() => loadConfig(env)).toThrow(message);
+    expect(() => loadConfig(env)).not.toThrow('hunter2');
+  });
+
+  it('may be kept in files, and is shown without credentials', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'vexil-config-')), 'uri');
+    writeFileSync(file, 'mongodb://user:hunter2@a:1,b:2/?tls=true&tlsCertificateKeyFilePassword=hunter2\n');
+    const config = loadConfig({
+      VEXIL_MONGODB_URI_FILE: file,
+      VEXIL_KEY_PEPPER: PEPPER,
+      VEXIL_NATS_URL: 'nats://hunter2@a:4222,tls://user:hunter2@b',
+    });
+    expect(config.fleet?.mongo.uri).toContain('user:hunter2@a:1');
+    const text = describeConfig(config);
+    expect(text).not.toContain('hunter2');
+    expect(text).toContain('fleet.mongo.uri: mongodb://***@a:1,b:2/?***\n');
+    expect(text).toContain('fleet.nats.servers.0: nats://***@a:4222\n');
+  });
+});
+
 describe('describeConfig', () => {
   it('shows settings and no secrets', () => {
     const text = describeConfig(loadConfig({ VEXIL_KEY_PEPPER: PEPPER, VEXIL_PORT: '0' }));

@@ -31,6 +31,7 @@ export interface ServerProcess extends AsyncDisposable {
   readonly port: number;
   readonly managementUrl: string;
   readonly dataDir: string;
+  /** Throws for a replica that did not make the first key of its fleet. */
   readonly adminToken: string;
   readonly pid: number;
   /** What the process has written since it was started, for messages of failed tests. */
@@ -74,7 +75,9 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerPr
       return run.pid;
     },
     dataDir,
-    adminToken: readFileSync(join(dataDir, 'admin.key'), 'utf8').trim(),
+    get adminToken() {
+      return readFileSync(join(dataDir, 'admin.key'), 'utf8').trim();
+    },
     output: () => run.output(),
     kill: (signal) => run.kill(signal),
     async stop() {

@@ -42,7 +42,8 @@ export function openMongo(options: MongoOptions): Mongo {
 /** What the URI itself does not say. */
 function clientOptions({ uri, appName }: MongoOptions, patienceMs: number): MongoClientOptions {
   const defaults: MongoClientOptions = {
-    appName: appName ?? 'vexil',
+    // The driver allows 128 bytes.
+    appName: (appName ?? 'vexil').replaceAll(/[^ -~]/g, '?').slice(0, 128),
     serverSelectionTimeoutMS: Math.min(CONNECT_MS, patienceMs),
     connectTimeoutMS: Math.min(CONNECT_MS, patienceMs),
     socketTimeoutMS: patienceMs,

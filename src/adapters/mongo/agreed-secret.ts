@@ -1,0 +1,31 @@
+import { createHmac } from 'node:crypto';
+import { FlagError } from '../../core/errors.ts';
+import { isDuplicate } from './mongo-errors.ts';
+import type { Mongo } from './open-mongo.ts';
+
+interface Agreement {
+  readonly _id: string;
+  readonly fingerprint: string;
+}
+
+/** Of the digits of a fingerprint: enough to tell secrets apart, too few to tell one. */
+const DIGITS = 12;
+
+/**
+ * Makes sure that all replicas on a database have the same secret of that name: the first one leaves a fingerprint in
+ * the collection `agreements`. Rejects with `failed_precondition` for whoever has another.
+ */
+export async function agreeOnSecret(mongo: Mongo, name: string, secret: string): Promise<void> {
+  const agreements = mongo.db.collection<Agreement>('agreements');
+  const fingerprint = createHmac('sha256', secret).update(`vexil ${name}`).digest('hex').slice(0, DIGITS);
+  try {
+    await mongo.run(() => agreements.insertOne({ _id: name, fingerprint }));
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
+    const agreed = await mongo.run((reading) => agreements.findOne({ _id: name }, reading));
+    if (agreed === null || agreed.fingerprint === fingerprint) return;
+    throw new FlagError('failed_precondition', `the ${name} is not the one of the other replicas`, {
+      reason: 'SECRET_DIFFERS',
+    });
+  }
+}

@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { openSqliteProjection } from '../../src/adapters/sqlite/sqlite-projection.ts';
+import { type Calls, callsOf } from '../support/calls.ts';
+import { fetchCaller } from '../support/fetch-caller.ts';
+import { mongoServerOrSkip, openTestDatabase, type TestDatabase } from '../support/mongo-server.ts';
+import { natsServerOrSkip } from '../support/nats-server.ts';
+import { type ServerProcess, startServer } from '../support/server-process.ts';
+
+const mongoUri = await mongoServerOrSkip();
+const natsUrl = await natsServerOrSkip();
+
+interface Replicas extends AsyncDisposable {
+  readonly servers: readonly ServerProcess[];
+  readonly database: TestDatabase;
+  /** In the name of the first admin key, to each of them. */
+  readonly calls: readonly Calls[];
+}
+
+/** So many processes, started at the same time on an empty database. */
+async function startReplicas(count: number, env: Readonly<Record<string, string>> = {}): Promise<Replicas> {
+  const database = openTestDatabase(mongoUri ?? '');
+  const shared = {
+    VEXIL_MONGODB_URI: database.uri,
+    VEXIL_MONGODB_DATABASE: database.name,
+    VEXIL_KEY_PEPPER: randomBytes(32).toString('hex'),
+    ...env,
+  };
+  const started = await Promise.allSettled(
+    Array.from({ length: count }, (_, number) =>
+      startServer({ env: { ...shared, VEXIL_REPLICA: `replica-${number}` } }),
+    ),
+  );
+  const servers = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const dispose = async () => {
+    for (const server of servers) await server[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
+  };
+  try {
+    for (const each of started) if (each.status === 'rejected') throw each.reason;
+    const [maker] = servers.filter(({ dataDir }) => existsSync(join(dataDir, 'admin.key')));
+    const calls = servers.map(({ url }) => callsOf(fetchCaller(url), maker?.adminToken ?? ''));
+    return { servers, database, calls, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+function newFlag(calls: Calls, flagId: string): Promise<unknown> {
+  const variations = [
+    { key: 'on', value: true },
+    { key: 'off', value: false },
+  ];
+  return calls.ok('FlagService/CreateFlag', {
+    parent: 'projects/default',
+    flagId,
+    flag: { type: 'FLAG_TYPE_BOOLEAN', variations, defaultVariation: 'off' },
+  });
+}
+
+describe.skipIf(mongoUri === undefined || natsUrl === undefined)('replicas on one database', () => {
+  it.each([
+    ['look at its log', {}],
+    [
+      'tell each other over NATS',
+      { VEXIL_NATS_URL: natsUrl ?? '', VEXIL_NATS_PREFIX: `start-${process.pid}` },
+    ],
+  ])('make one admin key when they start together, and %s', async (_way, env) => {
+    await using replicas = await startReplicas(3, env);
+    const { servers, calls, database } = replicas;
+    const makers = servers.filter(({ dataDir }) => existsSync(join(dataDir, 'admin.key')));
+    expect(makers).toHaveLength(1);
+    expect(servers.filter((server) => server.output().includes('This is the first start'))).toEqual(makers);
+    const changes = database.client.db(database.name).collection('changes');
+    expect(
+      await changes
+        .find()
+        .sort({ project: 1 })
+        .map(({ project, action }) => [project, action])
+        .toArray(),
+    ).toEqual([
+      ['_system', 'key.bootstrap'],
+      ['default', 'project.create'],
+    ]);
+    for (const each of calls) {
+      await newFlag(each, `flag-${calls.indexOf(each)}`);
+      for (const other of calls)
+        await vi.waitFor(
+          () =>
+            other.ok('FlagService/GetFlag', { name: `projects/default/flags/flag-${calls.indexOf(each)}` }),
+          { timeout: 5_000 },
+        );
+    }
+  });
+
+  it('show people the newest definitions in the database, and keep them on their own disks', async () => {
+    await using replicas = await startReplicas(2);
+    const { servers, calls, database } = replicas;
+    await newFlag(calls[0] as Calls, 'banner');
+    const flags = database.client.db(database.name).collection('flags');
+    await vi.waitFor(
+      async () =>
+        expect(await flags.findOne({ project: 'default', key: 'banner' })).toMatchObject({ version: 2 }),
+      { timeout: 10_000 },
+    );
+    for (const server of servers) await server.stop();
+    for (const { dataDir } of servers) expect(existsSync(join(dataDir, 'changes.db'))).toBe(false);
+    for (const { dataDir } of servers) {
+      await using projection = await openSqliteProjection(dataDir);
+      expect(await projection.load('default')).toMatchObject({ revision: 2 });
+      expect(await projection.load('_system')).toMatchObject({ revision: 1 });
+    }
+  });
+
+  it('start with an empty disk from what others left in the database', async () => {
+    await using replicas = await startReplicas(1);
+    const [server] = replicas.servers;
+    const [calls] = replicas.calls;
+    if (server === undefined || calls === undefined) throw new Error('nobody');
+    await newFlag(calls, 'banner');
+    const token = server.adminToken;
+    await server.stop();
+    for (const file of ['projection.db', 'projection.db-wal', 'projection.db-shm', 'admin.key'])
+      await rm(join(server.dataDir, file), { force: true });
+    await server.restart();
+    await callsOf(fetchCaller(server.url), token).ok('FlagService/GetFlag', {
+      name: 'projects/default/flags/banner',
+    });
+    expect(existsSync(join(server.dataDir, 'admin.key'))).toBe(false);
+  });
+
+  it('refuse to start with another pepper than the others', async () => {
+    await using replicas = await startReplicas(1);
+    const env = {
+      VEXIL_MONGODB_URI: replicas.database.uri,
+      VEXIL_MONGODB_DATABASE: replicas.database.name,
+      VEXIL_KEY_PEPPER: 'another-pepper-than-that-of-the-others',
+    };
+    await expect(startServer({ env })).rejects.toThrow('the pepper is not the one of the other replicas');
+  });
+});

@@ -81,8 +81,9 @@ describe.skipIf(program === '')('the NATS registry', () => {
     const listener = vi.fn();
     other.subscribe(listener);
     await one.report(replicaReport('a'));
-    await vi.waitFor(() => expect(listener).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled());
+    listener.mockClear();
     await one.leave('a');
-    await vi.waitFor(() => expect(listener).toHaveBeenCalledTimes(2));
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled());
   });
 });

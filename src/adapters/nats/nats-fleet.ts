@@ -22,7 +22,7 @@ export interface NatsFleetOptions {
 /** What replicas say on the subject of the fleet: a letter, and what belongs to it. */
 const REPORT = 'r';
 const LEAVE = 'l';
-/** Whoever has just come asks the others to say again what they said last. */
+/** Whoever has just come says what it said last, and asks the others to do so. */
 const ASK = 'a';
 
 /** When all come at once, and all ask, one answer is enough. */
@@ -59,6 +59,7 @@ export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFle
   }
 
   function answer(): void {
+    answering?.[Symbol.dispose]();
     answering = undefined;
     if (open && own !== undefined) send(REPORT, reportText(own));
   }
@@ -76,8 +77,12 @@ export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFle
   }
 
   const subscription = link.subscribe(subject, hear);
-  const connection = link.onConnected(() => void send(ASK));
-  if (link.connected()) send(ASK);
+  const introduce = () => {
+    answer();
+    send(ASK);
+  };
+  const connection = link.onConnected(introduce);
+  if (link.connected()) introduce();
   return {
     async report(made) {
       own = made;

@@ -40,6 +40,7 @@ type Figures = Readonly<Record<string, Summary>>;
 /** Vexil's evaluator beside those of other products: same flags, same users, each through its own API. */
 export const evaluator: Part = {
   name: 'evaluator',
+  about: 'decisions inside one process, beside four other libraries',
   run: async (options) => {
     const versions = await versionsOfPeers();
     const found = new Map<Case, Figures>();

@@ -1,5 +1,5 @@
-import { type DescMessage, type DescMethod, fromBinary } from '@bufbuild/protobuf';
-import { ConnectError } from '@connectrpc/connect';
+import { type DescMessage, type DescMethod, fromBinary, fromJsonString } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { FlagError } from '../core/errors.ts';
 import { timedOut } from './call-timeout.ts';
 import { type Decompress, decompressorOf, messageTooLarge } from './compression.ts';
@@ -61,6 +61,7 @@ export function guardBody(
 export function checkMessage({ method, format, limits }: GuardedCall, message: Uint8Array): void {
   if (format.json) {
     checkJson(message, limits.maxJsonDepth);
+    checkFields(method, message);
     return;
   }
   try {
@@ -72,6 +73,15 @@ export function checkMessage({ method, format, limits }: GuardedCall, message: U
 
 export function malformedMessage({ typeName }: DescMessage, cause: unknown): FlagError {
   return new FlagError('invalid', `the message is not a ${typeName}`, { reason: 'MESSAGE_MALFORMED', cause });
+}
+
+/** In the words of the library, which would say them too late for the call to be counted. */
+function checkFields({ input }: DescMethod, message: Uint8Array): void {
+  try {
+    fromJsonString(input, new TextDecoder().decode(message), { ignoreUnknownFields: true });
+  } catch (error) {
+    throw ConnectError.from(error, Code.InvalidArgument);
+  }
 }
 
 async function* plainEnvelopes(

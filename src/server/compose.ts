@@ -3,6 +3,10 @@ import { hostname } from 'node:os';
 import { createInProcessBus, createInProcessHub } from '../adapters/in-process/in-process-bus.ts';
 import { createInProcessRegistry } from '../adapters/in-process/in-process-fleet.ts';
 import { systemClock } from '../adapters/in-process/system-clock.ts';
+import { createIpcBus } from '../adapters/ipc/ipc-bus.ts';
+import { createIpcHub, type IpcHub } from '../adapters/ipc/ipc-hub.ts';
+import { createIpcRegistry } from '../adapters/ipc/ipc-registry.ts';
+import { type Line, processLine } from '../adapters/ipc/line.ts';
 import { openSqliteChangeLog } from '../adapters/sqlite/sqlite-change-log.ts';
 import { openSqliteProjection } from '../adapters/sqlite/sqlite-projection.ts';
 import { Access } from '../app/access.ts';
@@ -32,6 +36,21 @@ import type { FleetSettings, NatsSettings } from './fleet-config.ts';
 /** The clock of this process, for what runs beside the app. */
 export const processClock: Clock = systemClock;
 
+/** What a process of the service is there for. */
+export type Role =
+  | { readonly kind: 'alone' }
+  /** Does what has to be done once for all, and starts the workers. */
+  | { readonly kind: 'owner'; readonly line: Line }
+  /** Answers calls. `line` leads to the owner. */
+  | { readonly kind: 'worker'; readonly number: number; readonly line: Line };
+
+/** Where an owner brings its workers together. */
+export function createWorkerHub(): IpcHub {
+  return createIpcHub(systemClock);
+}
+
+export { processLine };
+
 /** Hears of what is wrong but stops nothing. */
 export type Report = (problem: string, details: Readonly<Record<string, unknown>>) => void;
 
@@ -50,6 +69,8 @@ export interface App extends AsyncDisposable {
   /** True on the first start of all: the admin key was made just now. */
   readonly isFirstStart: boolean;
 }
+
+type NamedConfig = Config & { readonly replicaName: string };
 
 interface Backend {
   readonly log: ChangeLog;
@@ -75,24 +96,28 @@ export async function compose(
   serverVersion: string,
   ending: AbortSignal,
   report: Report,
+  role: Role = { kind: 'alone' },
 ): Promise<App> {
+  const named = { ...config, replicaName: replicaNameOf(config, role) };
   const backend = await (config.fleet === undefined
-    ? openEmbedded(data, report)
-    : openShared(config, config.fleet, data, report));
+    ? openEmbedded(data, report, role)
+    : openShared(named, config.fleet, data, report));
   try {
-    return await assemble(backend, config, data, serverVersion, ending, report);
+    return await assemble(backend, named, data, serverVersion, ending, report, role);
   } catch (error) {
     await closeAll(backend);
     throw error;
   }
 }
 
-async function openEmbedded(data: DataDirectory, report: Report): Promise<Backend> {
+async function openEmbedded(data: DataDirectory, report: Report, role: Role): Promise<Backend> {
+  const onError = (error: unknown) => report('a subscriber of the bus failed', { error });
   return {
     log: await openSqliteChangeLog(data.path),
     projection: await openSqliteProjection(data.path),
-    bus: createInProcessBus({ onError: (error) => report('a subscriber of the bus failed', { error }) }),
-    registry: createInProcessRegistry(systemClock),
+    ...(role.kind === 'alone'
+      ? { bus: createInProcessBus({ onError }), registry: createInProcessRegistry(systemClock) }
+      : { bus: createIpcBus(role.line, { onError }), registry: createIpcRegistry(role.line, systemClock) }),
     clock: systemClock,
     connections: [],
   };
@@ -100,7 +125,7 @@ async function openEmbedded(data: DataDirectory, report: Report): Promise<Backen
 
 /** Drivers are loaded only here: an embedded service has no use for them. */
 async function openShared(
-  config: Config,
+  config: NamedConfig,
   { mongo: { uri, database }, nats }: FleetSettings,
   data: DataDirectory,
   report: Report,
@@ -111,7 +136,7 @@ async function openShared(
   const { createMongoProjection } = await import('../adapters/mongo/mongo-projection.ts');
   const { createMongoRegistry } = await import('../adapters/mongo/mongo-fleet.ts');
   const pepper = config.keyPepper ?? data.pepper();
-  const mongo = openMongo({ uri, database, appName: `vexil ${replicaNameOf(config)}` });
+  const mongo = openMongo({ uri, database, appName: `vexil ${config.replicaName}` });
   try {
     await agreeOnSecret(mongo, 'pepper', pepper);
     const shown = createMongoProjection(mongo);
@@ -141,14 +166,14 @@ function createLonelyBus(report: Report): ChangeBus {
 async function openMessages(
   { prefix, ...options }: NatsSettings,
   pepper: string,
-  config: Config,
+  config: NamedConfig,
   report: Report,
 ) {
   const { openNats } = await import('../adapters/nats/open-nats.ts');
   const { createNatsBus } = await import('../adapters/nats/nats-bus.ts');
   const { createNatsRegistry } = await import('../adapters/nats/nats-fleet.ts');
   const { messageKeyOf } = await import('../adapters/nats/sealed-message.ts');
-  const link = openNats({ ...options, name: `vexil ${replicaNameOf(config)}`, clock: systemClock, report });
+  const link = openNats({ ...options, name: `vexil ${config.replicaName}`, clock: systemClock, report });
   const parts = { link, prefix, key: messageKeyOf(pepper), clock: systemClock, report };
   return { link, bus: createNatsBus(parts), signals: createNatsRegistry(parts) };
 }
@@ -168,13 +193,15 @@ async function closeAll({
 
 async function assemble(
   backend: Backend,
-  config: Config,
+  config: NamedConfig,
   data: DataDirectory,
   serverVersion: string,
   ending: AbortSignal,
   report: Report,
+  role: Role,
 ): Promise<App> {
   const { log, clock } = backend;
+  const leads = role.kind !== 'worker';
   const pepper = config.keyPepper ?? data.pepper();
   const projection = backend.shown ? withFallback(backend.projection, backend.shown) : backend.projection;
   const catalog = new Catalog({ ...backend, projection, report });
@@ -182,9 +209,9 @@ async function assemble(
   await catalog.start();
   const writer = new Writer({ ...backend, catalog, fleet, limits: config.limits });
   const access = new Access(catalog, clock, pepper);
-  const isFirstStart = await bootstrap({ ...data, catalog, writer, pepper });
-  const projectors = projectorsOf(backend, catalog, report);
-  const schedules = new Schedules({ catalog, writer, clock, report });
+  const isFirstStart = leads && (await bootstrap({ ...data, catalog, writer, pepper }));
+  const projectors = leads ? projectorsOf(backend, catalog, report) : [];
+  const schedules = leads ? new Schedules({ catalog, writer, clock, report }) : undefined;
   const hub = new WatchHub(catalog, clock, { slowMs: 60_000 });
   ending.addEventListener('abort', () => hub.wakeAll(), { once: true });
   ending.addEventListener('abort', () => fleet.drain(), { once: true });
@@ -197,7 +224,7 @@ async function assemble(
     evaluation: { catalog, access, clock, watch, contextLimits: DEFAULT_CONTEXT_LIMITS, serverVersion },
     async [Symbol.asyncDispose]() {
       hub[Symbol.dispose]();
-      schedules[Symbol.dispose]();
+      schedules?.[Symbol.dispose]();
       access[Symbol.dispose]();
       for (const projector of projectors) await projector[Symbol.asyncDispose]();
       await fleet[Symbol.asyncDispose]();
@@ -217,11 +244,12 @@ function projectorsOf(backend: Backend, catalog: Catalog, report: Report): Proje
 }
 
 /** How this run of the process presents itself to the other replicas. */
-function selfOf(config: Config, version: string, clock: Clock): Self {
+function selfOf(config: NamedConfig, version: string, clock: Clock): Self {
   const startedAt = new Date(clock.now()).toISOString();
-  return { id: randomUUID(), name: replicaNameOf(config), version, startedAt };
+  return { id: randomUUID(), name: config.replicaName, version, startedAt };
 }
 
-function replicaNameOf({ replicaName }: Config): string {
-  return replicaName ?? `${hostname()}-${process.pid}`;
+function replicaNameOf({ replicaName }: Config, role: Role): string {
+  if (role.kind !== 'worker') return replicaName ?? `${hostname()}-${process.pid}`;
+  return `${replicaName ?? `${hostname()}-${process.ppid}`} worker ${role.number}`;
 }

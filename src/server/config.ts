@@ -42,6 +42,8 @@ export interface Config {
   readonly fleet: FleetSettings | undefined;
   /** What others call this replica. Undefined: the name of the machine and the number of the process. */
   readonly replicaName: string | undefined;
+  /** How many processes answer calls. With more than one, none of them is this one. */
+  readonly workers: number;
   readonly logLevel: LogLevel;
   readonly tls: TlsPaths | undefined;
   readonly managementApi: Exposure;
@@ -87,6 +89,7 @@ const Variables = z.strictObject({
   VEXIL_MANAGEMENT_PORT: whole(0, 65_535).default(8014),
   VEXIL_DATA_DIR: z.string().default('./data'),
   ...FLEET_VARIABLES,
+  VEXIL_WORKERS: whole(1, 256).default(1),
   VEXIL_REPLICA: z.string().max(100, 'must have 100 characters at most').optional(),
   VEXIL_LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   VEXIL_TLS_CERT: z.string().optional(),
@@ -203,6 +206,7 @@ function toConfig(
     managementPort: given.VEXIL_MANAGEMENT_PORT,
     dataDir: given.VEXIL_DATA_DIR,
     replicaName: given.VEXIL_REPLICA,
+    workers: given.VEXIL_WORKERS,
     logLevel: given.VEXIL_LOG_LEVEL,
     tls,
     managementApi: given.VEXIL_MANAGEMENT_API ?? exposure,

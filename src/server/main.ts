@@ -1,143 +1,77 @@
-import { readFileSync } from 'node:fs';
-import { createContextValues } from '@connectrpc/connect';
-import { authInterceptor, streamInterceptor } from '../rpc/auth.ts';
-import { terminateKey } from '../rpc/evaluation-service.ts';
-import { addressKey } from '../rpc/principal-key.ts';
-import { type App, compose, processClock } from './compose.ts';
-import { type Config, describeConfig, type Exposure, loadConfig } from './config.ts';
-import { type DataDirectory, openDataDirectory } from './data-directory.ts';
-import { withFastPath } from './fast-path.ts';
-import { createLifecycle, stopOnSignals } from './lifecycle.ts';
-import { type HttpHandler, listen } from './listen.ts';
-import { createLogger, type Logger } from './logger.ts';
-import { createManagementHandler } from './management-server.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
-import { createReadiness, type Readiness } from './readiness.ts';
-import { isManagement, routesOf, SERVICE_NAMES } from './routes.ts';
-import { createRpcHandler } from './rpc-handler.ts';
-import { readTlsFiles } from './tls-files.ts';
+import { fork } from 'node:child_process';
+import { createWorkerHub, processClock, processLine } from './compose.ts';
+import { type Config, describeConfig, loadConfig } from './config.ts';
+import { stopOnSignals } from './lifecycle.ts';
+import type { Listener } from './listen.ts';
+import { mergeMetrics } from './merge-metrics.ts';
+import { listenForManagement, listenPublicly, openProcess, type ServiceProcess } from './service-process.ts';
+import { startWorkers, type Workers } from './workers.ts';
 
 /** Runs the service as the environment says, until a signal ends it. Exits with 2 if the configuration is unusable. */
 export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const config = configOrExit(env);
-  const logger = createLogger(config.logLevel);
-  const readiness = createReadiness(SERVICE_NAMES);
-  const metrics = createMetrics();
-  const data = openDataDirectory(config.dataDir);
-  const { drainDelayMs, shutdownMs } = config;
-  const log = (message: string, error?: unknown) =>
-    error === undefined ? logger.info(message) : logger.error({ err: error }, message);
-  const lifecycle = createLifecycle({ readiness, drainDelayMs, shutdownMs, clock: processClock, log });
-  const report = (problem: string, details: Readonly<Record<string, unknown>>) =>
-    logger.warn(details, problem);
-  const app = await compose(config, data, versionOfThis(), lifecycle.stopping, report);
-  observe(app, metrics);
-  lifecycle.addCloser('the app', async () => await app[Symbol.asyncDispose]());
-  lifecycle.addCloser('the metrics', () => metrics.close());
+  await (config.workers > 1 ? serveWithWorkers(config) : serveAlone(config));
+}
 
-  const handlerOf = (port: Exclude<Exposure, 'off'>) =>
-    handler(app, config, port, { readiness, metrics, logger, stopping: lifecycle.stopping });
-  const onConnectionError = (error: Error) => logger.debug({ err: error }, 'a connection failed');
-  const limits = config.connections;
-  const tls = config.tls && readTlsFiles(config.tls);
-  const onRequest = handlerOf('public');
-  const listener = await listen({
-    ...{ host: config.host, port: config.port, limits, onRequest, onConnectionError },
-    ...(config.fastPath && withFastPath(onRequest, app, config.messages, logger, metrics.recordCall)),
-    ...(tls && { tls }),
-  });
-  const management = await listen({
-    ...{ host: config.managementHost, port: config.managementPort, limits, onConnectionError },
-    onRequest: createManagementHandler({
-      readiness,
-      metrics: () => metrics.text(),
-      rpc: handlerOf('management'),
-    }),
-  });
-  lifecycle.addListener(listener);
-  lifecycle.addCloser('the management port', () => management.destroy());
+async function serveAlone(config: Config): Promise<void> {
+  const service = await openProcess(config, { kind: 'alone' });
+  const { metrics, readiness, lifecycle } = service;
+  const listener = await listenPublicly(service, config.port);
+  const management = await listenForManagement(service, () => metrics.text());
   stopOnSignals(lifecycle, process, (code) => process.exit(code));
   readiness.unblock('starting');
-  lifecycle.addCloser('the watch over the log', watchStaleness(app, config, readiness));
-  announce(config, app, data, logger, listener.port, management.port);
+  announce(service, listener.port, management);
 }
 
-/** Not ready while the log has been silent for too long. Returns what ends the watch. */
-function watchStaleness(app: App, config: Config, readiness: Readiness): () => void {
-  let next: Disposable | undefined;
-  const look = () => {
-    if (app.catalog.silenceMs() > config.maxStalenessMs) readiness.block('stale');
-    else readiness.unblock('stale');
-    next = processClock.after(1_000, look);
-  };
-  look();
-  return () => next?.[Symbol.dispose]();
-}
-
-interface Surroundings {
-  readonly readiness: Readiness;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-  readonly stopping: AbortSignal;
-}
-
-/** What one port answers. */
-function handler(
-  app: App,
-  config: Config,
-  port: Exclude<Exposure, 'off'>,
-  { readiness, metrics, logger, stopping }: Surroundings,
-): HttpHandler {
-  return createRpcHandler({
-    routes: routesOf(app, config, port, readiness, stopping),
-    messages: config.messages,
-    isManagement,
-    interceptors: [
-      authInterceptor(app.access, app.admission, (refusal) => logger.warn(refusal, 'refused')),
-      streamInterceptor(app.admission),
-    ],
-    cors: { allows: (origin) => app.access.allowsOrigin(origin) },
-    recordCall: metrics.recordCall,
-    log: logger,
-    contextValues: (request, response) =>
-      createContextValues()
-        .set(addressKey, request.socket?.remoteAddress ?? '')
-        .set(terminateKey, () => ('stream' in response ? response.stream.close() : response.destroy())),
+/** This process keeps the log up and answers those who run the service; its workers answer everybody else. */
+async function serveWithWorkers(config: Config): Promise<void> {
+  const hub = createWorkerHub();
+  // The workers take the time that load balancers need. What is left here is to wait for them, and then to close.
+  const patient = { ...config, drainDelayMs: 0, shutdownMs: config.shutdownMs + WORKERS_HEADROOM_MS };
+  const service = await openProcess(patient, { kind: 'owner', line: hub.connect() });
+  const { metrics, readiness, lifecycle, logger } = service;
+  readiness.block(NO_WORKERS);
+  const workers = await startWorkers({
+    ...{ count: config.workers, port: config.port, clock: processClock },
+    start: (index, port) => {
+      const worker = fork(WORKER, [String(index), String(port)], { serialization: 'advanced' });
+      hub.attach(processLine(worker));
+      return worker;
+    },
+    onLost: (index, how) => logger.error({ worker: index + 1, how }, 'a worker was lost and is replaced'),
+    onServing: (count) => (count === 0 ? readiness.block(NO_WORKERS) : readiness.unblock(NO_WORKERS)),
   });
+  lifecycle.addListener(listenerOf(workers, config));
+  const pages = async () => new Map([['0', await metrics.text()], ...(await workers.metrics())]);
+  const management = await listenForManagement(service, async () => mergeMetrics(await pages()));
+  stopOnSignals(lifecycle, process, (code) => process.exit(code));
+  readiness.unblock('starting');
+  announce(service, workers.port, management);
 }
 
-function observe(app: App, metrics: Metrics): void {
-  metrics.gauge('vexil.watchers', 'Open WatchFlags streams.', () => app.hub.size);
-  metrics.gauge('vexil.staleness', 'Milliseconds since the log was last reached.', () =>
-    app.catalog.silenceMs(),
-  );
-  metrics.gauge(
-    'vexil.projects_in_trouble',
-    'Projects whose log is damaged or was rewritten.',
-    () => app.catalog.troubles().length,
-  );
-  metrics.gauge(
-    'vexil.quarantined',
-    'Stored objects that this build does not understand.',
-    () => app.catalog.problems().length,
-  );
-  metrics.gauge('vexil.projects', 'Projects.', () => app.catalog.projects().length);
+const WORKER = new URL('./worker.ts', import.meta.url);
+const NO_WORKERS = 'no-workers';
+const WORKERS_HEADROOM_MS = 10_000;
+
+/** To the lifecycle, the workers are what accepts calls. */
+function listenerOf(workers: Workers, { host, shutdownMs }: Config): Listener {
+  return {
+    host,
+    port: workers.port,
+    connections: () => 0,
+    close: () => workers.stop(shutdownMs + WORKERS_HEADROOM_MS / 2),
+    destroy: () => void workers.stop(0),
+  };
 }
 
-function announce(
-  config: Config,
-  app: App,
-  data: DataDirectory,
-  logger: Logger,
-  port: number,
-  managementPort: number,
-) {
+function announce(service: ServiceProcess, port: number, management: Listener): void {
+  const { config, app, data, logger } = service;
   const scheme = config.tls === undefined ? 'http' : 'https';
   logger.info({ config: describeConfig(config).split('\n') }, 'configuration');
   logger.info(
     {
       url: `${scheme}://${config.host}:${port}`,
-      management: `http://${config.managementHost}:${managementPort}`,
+      management: `http://${config.managementHost}:${management.port}`,
       data: data.path,
     },
     'ready',
@@ -156,9 +90,4 @@ function configOrExit(env: NodeJS.ProcessEnv): Config {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(2);
   }
-}
-
-function versionOfThis(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return String(version);
 }

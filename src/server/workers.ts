@@ -18,6 +18,8 @@ export interface WorkersOptions {
   readonly clock: Clock;
   /** Told of each worker that ended without being asked to. */
   readonly onLost: (index: number, how: string) => void;
+  /** Told how many accept calls, each time that changes. */
+  readonly onServing: (count: number) => void;
 }
 
 export interface Workers {
@@ -41,7 +43,9 @@ const SETTLED_MS = 10_000;
  * if one ends before it does.
  */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
-  const slots = Array.from({ length: options.count }, (_, index) => new Slot(index, options));
+  const serving = () => slots.filter((slot) => slot.isServing).length;
+  const turned = () => options.onServing(serving());
+  const slots = Array.from({ length: options.count }, (_, index) => new Slot(index, options, turned));
   let port = options.port;
   try {
     // The first one finds the port that all share.
@@ -53,7 +57,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   }
   return {
     port,
-    serving: () => slots.filter((slot) => slot.isServing).length,
+    serving,
     metrics: async () => {
       const texts = await Promise.all(slots.map(async (slot) => [slot.name, await slot.metrics()] as const));
       return new Map(texts.flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])));
@@ -69,6 +73,7 @@ class Slot {
   readonly name: string;
   readonly #index: number;
   readonly #options: WorkersOptions;
+  readonly #turned: () => void;
   readonly #answers = new Map<number, (text: string) => void>();
   #child: ChildProcess | undefined;
   #isServing = false;
@@ -77,7 +82,8 @@ class Slot {
   #calls = 0;
   #pauseMs = FIRST_PAUSE_MS;
 
-  constructor(index: number, options: WorkersOptions) {
+  constructor(index: number, options: WorkersOptions, turned: () => void) {
+    this.#turned = turned;
     this.name = String(index + 1);
     this.#index = index;
     this.#options = options;
@@ -130,11 +136,13 @@ class Slot {
       this.#isServing = true;
       this.#port = message.port;
       servingSince = clock.monotonic();
+      this.#turned();
       listening(message.port);
     });
     child.on('error', () => undefined);
     child.once('exit', (code, signal) => {
       this.#isServing = false;
+      this.#turned();
       const how = signal === null ? `ended with ${code}` : `was ended by ${signal}`;
       endedEarly(how);
       if (this.#isStopping) return;

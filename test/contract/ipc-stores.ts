@@ -2,8 +2,11 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { systemClock } from '../../src/adapters/in-process/system-clock.ts';
 import { createIpcBus } from '../../src/adapters/ipc/ipc-bus.ts';
 import { createIpcHub } from '../../src/adapters/ipc/ipc-hub.ts';
+import { createIpcRegistry } from '../../src/adapters/ipc/ipc-registry.ts';
 import type { Line } from '../../src/adapters/ipc/line.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
 import type { BusStore } from './change-bus.ts';
+import type { RegistryStore } from './fleet-registry.ts';
 
 /** Buses that hang on one hub, by lines whose messages are copied as those between processes are. */
 export async function createIpcBusStore(): Promise<BusStore> {
@@ -19,6 +22,24 @@ export async function createIpcBusStore(): Promise<BusStore> {
       fleet.turn(false);
       return { [Symbol.asyncDispose]: async () => fleet.turn(true) };
     },
+    async [Symbol.asyncDispose]() {
+      fleet.close();
+    },
+  };
+}
+
+/** Registries that hang on one hub. */
+export async function createIpcRegistryStore(): Promise<RegistryStore> {
+  const clock = createFakeClock();
+  const hub = createIpcHub(clock);
+  const fleet = cuttable();
+  return {
+    open: async () => {
+      const [near, far] = fleet.line();
+      hub.attach(far);
+      return createIpcRegistry(near, systemClock);
+    },
+    passes: async (ms) => clock.advance(ms),
     async [Symbol.asyncDispose]() {
       fleet.close();
     },

@@ -111,7 +111,8 @@ function createHttp1({ limits, onRequest }: ListenOptions): InnerServer {
   let draining = false;
   const server = http.createServer({
     maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.firstBytesTimeoutMs,
+    // Node insists on an order that nobody who sets the two would expect.
+    headersTimeout: Math.min(limits.firstBytesTimeoutMs, limits.requestTimeoutMs),
     requestTimeout: limits.requestTimeoutMs,
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: limits.idleConnectionMs,

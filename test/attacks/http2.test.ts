@@ -3,6 +3,7 @@ import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { envelope } from '../rpc/raw-call.ts';
+import { flood } from './flood.ts';
 import {
   ACK,
   CONTINUATION,
@@ -63,15 +64,6 @@ function call(stream: number, path: string, flags = END_HEADERS, more: [string, 
 
 function message(stream: number, bytes: Uint8Array, flags = END_STREAM): Buffer {
   return frame(DATA, flags, stream, envelope(bytes));
-}
-
-/** Sends frames in batches until the server ends the connection, or the count is reached. */
-async function flood(peer: RawPeer, count: number, make: (index: number) => Uint8Array[]): Promise<void> {
-  const batch = 250;
-  for (let sent = 0; sent < count && !peer.isClosed(); sent += batch) {
-    peer.write(...Array.from({ length: batch }, (_, index) => make(sent + index)).flat());
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 const oneOf =

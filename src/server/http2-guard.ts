@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Session, type ServerOptions } from 'node:http2';
 import type { Socket } from 'node:net';
+import { afterSilence } from './patience.ts';
 
 const PING_INTERVAL_MS = 5_000;
 const PING_STRIKES = 5;
@@ -44,8 +45,8 @@ export function guardSession(session: ServerHttp2Session, socket: Socket, limits
 }
 
 function requireSettings(session: ServerHttp2Session, timeoutMs: number): void {
-  const timer = setTimeout(() => session.destroy(), timeoutMs).unref();
-  const stop = (): void => clearTimeout(timer);
+  const patience = afterSilence(timeoutMs, () => session.destroy());
+  const stop = (): void => patience[Symbol.dispose]();
   session.once('remoteSettings', stop);
   session.once('close', stop);
 }

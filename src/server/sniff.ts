@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { afterSilence } from './patience.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0');
 
@@ -12,7 +13,7 @@ export function sniffProtocol(
   decided: (protocol: 'h2' | 'http/1.1') => void,
 ): void {
   let seen: Buffer = Buffer.alloc(0);
-  const timer = setTimeout(() => socket.destroy(), timeoutMs).unref();
+  const patience = afterSilence(timeoutMs, () => socket.destroy());
   const onReadable = (): void => {
     const chunk: Buffer | null = socket.read();
     if (chunk === null) return;
@@ -25,7 +26,7 @@ export function sniffProtocol(
     decided(matches ? 'h2' : 'http/1.1');
   };
   const stop = (): void => {
-    clearTimeout(timer);
+    patience[Symbol.dispose]();
     socket.off('readable', onReadable);
     socket.off('close', stop);
     socket.off('end', stop);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,49 +5,13 @@ import { describe, expect, it, vi } from 'vitest';
 import { openSqliteProjection } from '../../src/adapters/sqlite/sqlite-projection.ts';
 import { type Calls, callsOf } from '../support/calls.ts';
 import { fetchCaller } from '../support/fetch-caller.ts';
-import { mongoServerOrSkip, openTestDatabase, type TestDatabase } from '../support/mongo-server.ts';
+import { mongoServerOrSkip } from '../support/mongo-server.ts';
 import { natsServerOrSkip } from '../support/nats-server.ts';
-import { type ServerProcess, startServer } from '../support/server-process.ts';
+import { startReplicas } from '../support/replica-processes.ts';
+import { startServer } from '../support/server-process.ts';
 
 const mongoUri = await mongoServerOrSkip();
 const natsUrl = await natsServerOrSkip();
-
-interface Replicas extends AsyncDisposable {
-  readonly servers: readonly ServerProcess[];
-  readonly database: TestDatabase;
-  /** In the name of the first admin key, to each of them. */
-  readonly calls: readonly Calls[];
-}
-
-/** So many processes, started at the same time on an empty database. */
-async function startReplicas(count: number, env: Readonly<Record<string, string>> = {}): Promise<Replicas> {
-  const database = openTestDatabase(mongoUri ?? '');
-  const shared = {
-    VEXIL_MONGODB_URI: database.uri,
-    VEXIL_MONGODB_DATABASE: database.name,
-    VEXIL_KEY_PEPPER: randomBytes(32).toString('hex'),
-    ...env,
-  };
-  const started = await Promise.allSettled(
-    Array.from({ length: count }, (_, number) =>
-      startServer({ env: { ...shared, VEXIL_REPLICA: `replica-${number}` } }),
-    ),
-  );
-  const servers = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-  const dispose = async () => {
-    for (const server of servers) await server[Symbol.asyncDispose]();
-    await database[Symbol.asyncDispose]();
-  };
-  try {
-    for (const each of started) if (each.status === 'rejected') throw each.reason;
-    const [maker] = servers.filter(({ dataDir }) => existsSync(join(dataDir, 'admin.key')));
-    const calls = servers.map(({ url }) => callsOf(fetchCaller(url), maker?.adminToken ?? ''));
-    return { servers, database, calls, [Symbol.asyncDispose]: dispose };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
-}
 
 function newFlag(calls: Calls, flagId: string): Promise<unknown> {
   const variations = [
@@ -70,7 +33,7 @@ describe.skipIf(mongoUri === undefined || natsUrl === undefined)('replicas on on
       { VEXIL_NATS_URL: natsUrl ?? '', VEXIL_NATS_PREFIX: `start-${process.pid}` },
     ],
   ])('make one admin key when they start together, and %s', async (_way, env) => {
-    await using replicas = await startReplicas(3, env);
+    await using replicas = await startReplicas(mongoUri ?? '', 3, env);
     const { servers, calls, database } = replicas;
     const makers = servers.filter(({ dataDir }) => existsSync(join(dataDir, 'admin.key')));
     expect(makers).toHaveLength(1);
@@ -98,7 +61,7 @@ describe.skipIf(mongoUri === undefined || natsUrl === undefined)('replicas on on
   });
 
   it('show people the newest definitions in the database, and keep them on their own disks', async () => {
-    await using replicas = await startReplicas(2);
+    await using replicas = await startReplicas(mongoUri ?? '', 2);
     const { servers, calls, database } = replicas;
     await newFlag(calls[0] as Calls, 'banner');
     const flags = database.client.db(database.name).collection('flags');
@@ -117,7 +80,7 @@ describe.skipIf(mongoUri === undefined || natsUrl === undefined)('replicas on on
   });
 
   it('start with an empty disk from what others left in the database', async () => {
-    await using replicas = await startReplicas(1);
+    await using replicas = await startReplicas(mongoUri ?? '', 1);
     const [server] = replicas.servers;
     const [calls] = replicas.calls;
     if (server === undefined || calls === undefined) throw new Error('nobody');
@@ -134,7 +97,7 @@ describe.skipIf(mongoUri === undefined || natsUrl === undefined)('replicas on on
   });
 
   it('refuse to start with another pepper than the others', async () => {
-    await using replicas = await startReplicas(1);
+    await using replicas = await startReplicas(mongoUri ?? '', 1);
     const env = {
       VEXIL_MONGODB_URI: replicas.database.uri,
       VEXIL_MONGODB_DATABASE: replicas.database.name,

@@ -70,14 +70,13 @@ function decideOn(query: Query) {
 function writerOf(): (outcomes: ReturnType<typeof decideOn>) => Uint8Array {
   const { revision } = snapshot;
   const steps = undefined;
-  const audience = 'server';
+  const whole = { snapshot, audience: 'server' as const };
   if (way === 'by hand')
     return isOne
       ? (outcomes) => writeEvaluated('proto', at(outcomes, 0), revision)
-      : (outcomes) => writeEvaluatedAll('proto', { outcomes, revision, audience });
+      : (outcomes) => writeEvaluatedAll('proto', { outcomes, revision, whole });
   return isOne
     ? (outcomes) =>
         toBinary(EvaluateResponseSchema, evaluateResponse({ outcome: at(outcomes, 0), revision, steps }))
-    : (outcomes) =>
-        toBinary(EvaluateAllResponseSchema, evaluateAllResponse({ outcomes, revision, audience }));
+    : (outcomes) => toBinary(EvaluateAllResponseSchema, evaluateAllResponse({ outcomes, revision, whole }));
 }

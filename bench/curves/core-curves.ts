@@ -17,7 +17,7 @@ export const CORE: readonly Sizing[] = [
   sizing('all flags for one user', 'µs', FLAGS, 'scenario', 'all-flags', [
     'in proportion, until the flags do not fit into the caches of the processor any more',
   ]),
-  sizing('making a snapshot of so many flags', 'µs', FLAGS, 'snapshot', 'all-flags', [
+  sizing('compiling so many flags', 'µs', FLAGS, 'snapshot', 'all-flags', [
     'in proportion: each flag is compiled by itself; a change later on compiles what it touches',
   ]),
   sizing('rules, the last matches', 'ns', [1, 2, 5, 10, 20], 'scenario', 'rules', [

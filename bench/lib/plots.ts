@@ -63,6 +63,7 @@ function clamped(score: number): number {
 
 const COLUMNS = 3;
 const CELL = { width: 290, height: 210 };
+const RIGHT_MARGIN = 20;
 const PLOT = { left: 52, top: 34, width: 210, height: 130 };
 
 /** All curves, both axes on a scale of ratios: what is in proportion goes up as steeply as the grid's squares. */
@@ -71,7 +72,7 @@ export function curvePlots(curves: readonly Curve[]): Drawing {
   const cells = curves.map((curve, at) =>
     moved((at % COLUMNS) * CELL.width, Math.floor(at / COLUMNS) * CELL.height, curvePlot(curve)),
   );
-  return { width: COLUMNS * CELL.width, height: rows * CELL.height, body: cells.join('\n') };
+  return { width: COLUMNS * CELL.width + RIGHT_MARGIN, height: rows * CELL.height, body: cells.join('\n') };
 }
 
 function curvePlot({ title, unit, points }: Curve): string {

@@ -1,3 +1,4 @@
+import { codec } from '../codec/codec.ts';
 import { curves } from '../curves/curves.ts';
 import { evaluator } from '../evaluator/comparison.ts';
 import type { Part } from '../lib/part.ts';
@@ -12,6 +13,6 @@ import { workers } from './workers.ts';
 
 /** Everything that can be measured, in the order in which it is. */
 export const PARTS: readonly Part[] = [
-  ...[evaluator, unary, evaluateAll, stream, fanout, idle, workers, exposures],
+  ...[evaluator, codec, unary, evaluateAll, stream, fanout, idle, workers, exposures],
   ...[curves, profile],
 ];

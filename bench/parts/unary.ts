@@ -15,7 +15,7 @@ import {
   summariesOf,
   throughputTable,
 } from '../service/throughput-table.ts';
-import { verifyAnswers } from '../service/verify-answers.ts';
+import { verifyAnswers, verifyJsonAnswers } from '../service/verify-answers.ts';
 
 const FLAG = 'new-checkout';
 /** One rule and a rollout, and users with three attributes. */
@@ -67,6 +67,7 @@ async function overGrpc({ root, tell }: PartOptions, plan: LoadPlan) {
 
 async function overHttp1({ root, tell }: PartOptions, plan: LoadPlan) {
   await using contenders = await startContenders(root, flags, JSON_PEERS);
+  await verifyJsonAnswers(contenders.services, PATHS.evaluate, evaluateBodies(FLAG, USERS));
   tell('unary: Connect JSON over HTTP/1.1');
   return await loadInTurn(jsonLoads(contenders.services), plan);
 }

@@ -28,3 +28,25 @@ export async function verifyAnswers(
     if (text !== known) throw new Error(`${name} answers ${path} unlike ${services[0]?.name}`);
   }
 }
+
+/** The same for Connect with JSON over HTTP/1.1. */
+export async function verifyJsonAnswers(
+  services: readonly Service[],
+  path: string,
+  bodies: readonly string[],
+): Promise<void> {
+  let known: string | undefined;
+  for (const { name, port, token } of services) {
+    const headers = {
+      'content-type': 'application/json',
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    };
+    const answers = bodies.map(async (body) => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers, body });
+      return `${response.status} ${await response.text()}`;
+    });
+    const text = (await Promise.all(answers)).join('\n');
+    known ??= text;
+    if (text !== known) throw new Error(`${name} answers ${path} in JSON unlike ${services[0]?.name}`);
+  }
+}

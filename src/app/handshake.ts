@@ -33,6 +33,8 @@ export interface HandshakeRequest {
 }
 
 export interface Handshake {
+  /** What was evaluated. */
+  readonly snapshot: Snapshot;
   readonly revision: number;
   readonly etag: string;
   readonly notModified: boolean;
@@ -78,6 +80,7 @@ function handshakeIn(
   const etag = etagOfDecisions(outcomes);
   const notModified = request.etag === etag;
   return {
+    snapshot,
     revision: snapshot.revision,
     etag,
     notModified,

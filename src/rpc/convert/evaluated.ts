@@ -29,19 +29,17 @@ export function evaluateAllResponse({ outcomes, revision }: EvaluatedAll): Evalu
   });
 }
 
-export function handshakeResponse(
-  { place, outcomes, revision, audience: _, ...answer }: Shaken,
-  serverVersion: string,
-): HandshakeResponse {
+export function handshakeResponse(shaken: Shaken, serverVersion: string): HandshakeResponse {
+  const { place, etag, notModified, stalenessMs, resumeToken } = shaken;
   return create(HandshakeResponseSchema, {
-    ...answer,
     protocolVersion: PROTOCOL_VERSION,
     minProtocolVersion: PROTOCOL_VERSION,
     maxProtocolVersion: PROTOCOL_VERSION,
     capabilities: [...CAPABILITIES],
     serverVersion,
     environment: environmentName(place.project, place.environment),
-    revision: BigInt(revision),
-    decisions: outcomes.map(decisionOf),
+    revision: BigInt(shaken.revision),
+    ...{ etag, notModified, stalenessMs, resumeToken },
+    decisions: shaken.outcomes.map(decisionOf),
   });
 }

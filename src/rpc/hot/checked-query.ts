@@ -2,7 +2,6 @@ import { type Place, placeOf } from '../../app/environment-access.ts';
 import type { Principal } from '../../app/principal.ts';
 import { FlagError, invalid } from '../../core/errors.ts';
 import { environmentName, isKey, parseEnvironment } from '../names.ts';
-import type { Audience } from '../wire/joined-decisions.ts';
 import type { ClientQuery } from '../wire/queries.ts';
 
 /** What every evaluation RPC demands of its fields. Each function throws a FlagError about the field that is wrong. */
@@ -37,15 +36,6 @@ export function checkedFlagKeys(keys: readonly string[]): readonly string[] | un
   const wrong = keys.findIndex((key) => !isKey(key));
   if (wrong >= 0) throw invalid([{ path: `flag_keys[${wrong}]`, message: 'must be a flag key' }]);
   return keys.length === 0 ? undefined : keys;
-}
-
-/** Whom a list of every flag is for; undefined for a list of flags that somebody chose. */
-export function audienceOf(
-  { kind }: Principal,
-  flagKeys: readonly string[] | undefined,
-): Audience | undefined {
-  if (flagKeys !== undefined) return undefined;
-  return kind === 'web' ? 'web' : 'server';
 }
 
 export function checkedRevision(revision: number): number {

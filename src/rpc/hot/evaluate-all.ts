@@ -5,15 +5,16 @@ import type { Principal } from '../../app/principal.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { checkedContext } from '../convert/context.ts';
 import type { EvaluationParts } from '../evaluation-parts.ts';
-import type { Audience } from '../wire/joined-decisions.ts';
+import type { WholeList } from '../wire/joined-decisions.ts';
 import type { EvaluateAllQuery } from '../wire/queries.ts';
-import { audienceOf, checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
+import { checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
 
 /** What every selected flag is worth to one context. */
 export interface EvaluatedAll {
   readonly outcomes: readonly Outcome[];
   readonly revision: number;
-  readonly audience: Audience | undefined;
+  /** Undefined for flags that somebody chose. */
+  readonly whole: WholeList | undefined;
 }
 
 /** EvaluateAll. A promise only for a revision that is not here yet. Throws, or rejects with, a FlagError. */
@@ -27,8 +28,10 @@ export function evaluateAll(
     const asked = checkedContext(context, contextLimits);
     const now = clock.now();
     const chosen = checkedFlagKeys(flagKeys);
-    const selection = { clientVisibleOnly: principal.kind === 'web', flagKeys: chosen };
+    const isWeb = principal.kind === 'web';
+    const selection = { clientVisibleOnly: isWeb, flagKeys: chosen };
     const { outcomes } = decideAll(snapshot, asked, now, selection);
-    return { outcomes, revision: snapshot.revision, audience: audienceOf(principal, chosen) };
+    const whole = { snapshot, audience: isWeb ? ('web' as const) : ('server' as const) };
+    return { outcomes, revision: snapshot.revision, whole: chosen === undefined ? whole : undefined };
   });
 }

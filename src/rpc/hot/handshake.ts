@@ -4,14 +4,15 @@ import { onward } from '../../app/onward.ts';
 import type { Principal } from '../../app/principal.ts';
 import { checkedContext } from '../convert/context.ts';
 import type { EvaluationParts } from '../evaluation-parts.ts';
-import type { Audience } from '../wire/joined-decisions.ts';
+import type { WholeList } from '../wire/joined-decisions.ts';
 import type { HandshakeQuery } from '../wire/queries.ts';
-import { audienceOf, checkClient, checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
+import { checkClient, checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
 
 /** What a client needs at its start. */
 export interface Shaken extends Handshake {
   readonly place: Place;
-  readonly audience: Audience | undefined;
+  /** Undefined for flags that somebody chose. */
+  readonly whole: WholeList | undefined;
 }
 
 /** Handshake. A promise only for a revision that is not here yet. Throws, or rejects with, a FlagError. */
@@ -30,5 +31,9 @@ export function handshake(
     etag: query.etag,
     minRevision: checkedRevision(query.minRevision),
   });
-  return onward(answer, (made) => ({ ...made, place, audience: audienceOf(principal, flagKeys) }));
+  const audience = principal.kind === 'web' ? 'web' : 'server';
+  return onward(answer, (made) => {
+    const whole: WholeList = { snapshot: made.snapshot, audience };
+    return { ...made, place, whole: flagKeys === undefined ? whole : undefined };
+  });
 }

@@ -6,8 +6,11 @@ const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 /** A sheet of which less can be used is replaced. */
 const MOST_DIFFERENT = 0.75;
 
-/** Whom a list of every flag is for: the two kinds of callers do not see the same. */
-export type Audience = 'web' | 'server';
+/** All that one kind of caller sees in a snapshot. */
+export interface WholeList {
+  readonly snapshot: object;
+  readonly audience: 'web' | 'server';
+}
 
 /** What an earlier answer said about every flag of an environment. */
 interface Sheet {
@@ -31,25 +34,22 @@ export interface JoinedDecisions {
  */
 export class DecisionJoiner {
   readonly #tag: number;
-  /** By the first outcome, which belongs to one flag in one environment. */
-  readonly #sheets = { web: new WeakMap<Outcome, Sheet>(), server: new WeakMap<Outcome, Sheet>() };
+  /** By snapshot. */
+  readonly #sheets = { web: new WeakMap<object, Sheet>(), server: new WeakMap<object, Sheet>() };
 
   constructor(tag: number) {
     this.#tag = tag;
   }
 
-  /** `audience` is undefined for flags that somebody chose. */
-  join(outcomes: readonly Outcome[], audience: Audience | undefined): JoinedDecisions {
-    const [first] = outcomes;
-    if (audience === undefined || first === undefined) return this.#fromItems(outcomes);
-    const sheets = this.#sheets[audience];
-    const sheet = sheets.get(first);
-    if (sheet?.outcomes.length === outcomes.length) {
-      const joined = this.#fromSheet(outcomes, sheet);
-      if (joined !== undefined) return joined;
-    }
+  /** `whole` is undefined for flags that somebody chose. */
+  join(outcomes: readonly Outcome[], whole: WholeList | undefined): JoinedDecisions {
+    if (whole === undefined || outcomes.length === 0) return this.#fromItems(outcomes);
+    const sheets = this.#sheets[whole.audience];
+    const sheet = sheets.get(whole.snapshot);
+    const alike = sheet && this.#fromSheet(outcomes, sheet);
+    if (alike !== undefined) return alike;
     const joined = this.#fromItems(outcomes);
-    if (joined.length <= MAX_KEPT_BYTES) sheets.set(first, sheetOf(outcomes, joined));
+    if (joined.length <= MAX_KEPT_BYTES) sheets.set(whole.snapshot, sheetOf(outcomes, joined));
     return joined;
   }
 
@@ -71,6 +71,7 @@ export class DecisionJoiner {
 
   /** Undefined if little is as it was. */
   #fromSheet(outcomes: readonly Outcome[], sheet: Sheet): JoinedDecisions | undefined {
+    if (outcomes.length !== sheet.outcomes.length) return undefined;
     const { bytes: kept, starts } = sheet;
     const different: number[] = [];
     const items: Buffer[] = [];

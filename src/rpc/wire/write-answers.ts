@@ -49,10 +49,10 @@ function writeUnknown(flag: string, revision: number): Buffer {
 }
 
 /** An EvaluateAllResponse. */
-export function writeEvaluatedAll(codec: Codec, { outcomes, revision, audience }: EvaluatedAll): Buffer {
+export function writeEvaluatedAll(codec: Codec, { outcomes, revision, whole }: EvaluatedAll): Buffer {
   if (codec === 'json')
     return envelopedText(withMembers('{}', decisionsMember(outcomes) + revisionMember(revision)));
-  const decisions = decisionsOfAll.join(outcomes, audience);
+  const decisions = decisionsOfAll.join(outcomes, whole);
   const answer = enveloped(decisions.length + revisionSize(revision));
   writeRevision(answer, decisions.write(answer, ENVELOPE_BYTES), ALL_REVISION_TAG, revision);
   return answer;
@@ -60,14 +60,14 @@ export function writeEvaluatedAll(codec: Codec, { outcomes, revision, audience }
 
 /** A HandshakeResponse. */
 export function writeShaken(codec: Codec, shaken: Shaken, serverVersion: string): Buffer {
-  const { outcomes, resumeToken: token, audience } = shaken;
+  const { outcomes, resumeToken: token, whole } = shaken;
   const head = handshakeResponse({ ...shaken, outcomes: [], resumeToken: '' }, serverVersion);
   if (codec === 'json') {
     const tail = `${decisionsMember(outcomes)},"resumeToken":${JSON.stringify(token)}`;
     return envelopedText(withMembers(toJsonString(HandshakeResponseSchema, head), tail));
   }
   const first = toBinary(HandshakeResponseSchema, head);
-  const decisions = decisionsOfHandshake.join(outcomes, audience);
+  const decisions = decisionsOfHandshake.join(outcomes, whole);
   const answer = enveloped(first.length + decisions.length + 1 + varintSize(token.length) + token.length);
   answer.set(first, ENVELOPE_BYTES);
   const tokenAt = decisions.write(answer, ENVELOPE_BYTES + first.length);

@@ -7,6 +7,7 @@ import {
   EvaluateStreamResponseSchema,
   HandshakeResponseSchema,
 } from '../../../gen/vexil/v1/evaluation_pb.ts';
+import { buildSnapshot } from '../../../src/core/snapshot.ts';
 import { decisionOf } from '../../../src/rpc/convert/decision.ts';
 import {
   evaluateAllResponse,
@@ -24,6 +25,14 @@ import {
 import { outcomes, revisions } from './arbitraries.ts';
 
 const RUNS = { numRuns: 500, seed: 20_260_301 };
+const NOTHING = {
+  project: 'shop',
+  environment: 'production',
+  revision: 1,
+  flags: [],
+  segments: [],
+  releases: [],
+};
 const CODECS: readonly Codec[] = ['proto', 'json'];
 
 /** A message in its envelope, as the generic serializer and nothing else makes it. */
@@ -54,9 +63,9 @@ describe('an answer is what the generic serializer makes of its message', () => 
   it('to EvaluateAll', () => {
     fc.assert(
       fc.property(fc.array(outcomes, { maxLength: 5 }), revisions, (all, revision) => {
-        for (const audience of [undefined, 'web', 'server'] as const)
+        for (const whole of [undefined, { snapshot: {}, audience: 'web' as const }])
           for (const codec of CODECS) {
-            const evaluated = { outcomes: all, revision, audience };
+            const evaluated = { outcomes: all, revision, whole };
             expect(writeEvaluatedAll(codec, evaluated)).toEqual(
               generic(codec, EvaluateAllResponseSchema, evaluateAllResponse(evaluated)),
             );
@@ -71,7 +80,8 @@ describe('an answer is what the generic serializer makes of its message', () => 
       outcomes: fc.array(outcomes, { maxLength: 5 }),
       revision: revisions,
       place: fc.constant({ project: 'shop', environment: 'production' }),
-      audience: fc.constantFrom(undefined, 'web' as const, 'server' as const),
+      snapshot: fc.constant(buildSnapshot(NOTHING)),
+      whole: fc.constantFrom(undefined, { snapshot: {}, audience: 'server' as const }),
       etag: fc.constantFrom('', '"abc"'),
       notModified: fc.boolean(),
       stalenessMs: fc.constantFrom(0, 2_000),

@@ -1,11 +1,9 @@
 import { boundariesOf } from './boundaries.ts';
 import type { Check } from './check.ts';
 
-/** How long after the last fault everybody has to know everything. */
-export const CONVERGED_WITHIN_MS = 3_000;
-
 /** I9: soon after the last fault, every replica and every watcher that is left is at the head, in the same state. */
-export const checkConvergence: Check = function* ({ finals, watchers, log, healedAt }, known) {
+export const checkConvergence: Check = function* (history, known) {
+  const { finals, watchers, log, healedAt, convergeWithinMs } = history;
   const head = log.at(-1)?.revision ?? 0;
   for (const { replica, environment, revision, stateHash, reachedAt } of finals) {
     const late = reachedAt - healedAt;
@@ -15,7 +13,7 @@ export const checkConvergence: Check = function* ({ finals, watchers, log, heale
         ? `is at revision ${revision} of ${head}`
         : stateHash !== expected
           ? `is at the head in another state`
-          : late > CONVERGED_WITHIN_MS
+          : late > convergeWithinMs
             ? `was at the head only ${Math.round(late)} ms after the last fault`
             : undefined;
     if (problem !== undefined) yield { invariant: 'I9', message: `${replica} ${problem}` };
@@ -28,7 +26,7 @@ export const checkConvergence: Check = function* ({ finals, watchers, log, heale
     const late = last.at - healedAt;
     if (last.revision !== head)
       yield { invariant: 'I9', message: `${watcher.client} is at revision ${last.revision} of ${head}` };
-    else if (late > CONVERGED_WITHIN_MS)
+    else if (late > convergeWithinMs)
       yield {
         invariant: 'I9',
         message: `${watcher.client} was at the head only ${Math.round(late)} ms after the last fault`,

@@ -15,7 +15,7 @@ export function goodHistory(): History {
   const log = sampleLog();
   const operations = log.slice(1).map(({ revision }) => operation(revision));
   return {
-    ...{ operations, log, beganAt: 1, incidents: [], healedAt: 700 },
+    ...{ operations, log, beganAt: 1, incidents: [], healedAt: 700, convergeWithinMs: 3_000 },
     watchers: [
       {
         ...{ client: 'watcher 1', environment: PRODUCTION, view: { kind: 'definitions' }, isLive: true },

@@ -46,7 +46,12 @@ export async function runWriter(parts: WriterParts): Promise<void> {
   }
 }
 
-async function write(parts: WriterParts, key: string, wish: Wish): Promise<void> {
+/** Does one thing, again and again until it is known what became of it. The revision; 0 if there is none. */
+export async function write(
+  parts: Omit<WriterParts, 'thinkMs' | 'wish'>,
+  key: string,
+  wish: Wish,
+): Promise<number> {
   const { recorder, random, knowledge, name } = parts;
   const flag = 'flag' in wish ? wish.flag : undefined;
   const seen = flag === undefined ? undefined : knowledge.versions.get(flag);
@@ -60,20 +65,25 @@ async function write(parts: WriterParts, key: string, wish: Wish): Promise<void>
   if (written?.unchanged === true) {
     // There is nothing of it in the log, just as of what was refused.
     operation.ended({ outcome, code: 'UNCHANGED', revision: 0, attempts });
-    return;
+    return 0;
   }
   if (written !== undefined) {
     knowledge.head = Math.max(knowledge.head, written.revision);
     if (flag !== undefined && CHANGES_FLAG.includes(wish.kind))
       knowledge.versions.set(flag, Math.max(written.revision, knowledge.versions.get(flag) ?? 0));
   }
-  operation.ended({ outcome, code, revision: written?.revision ?? 0, attempts });
+  const revision = written?.revision ?? 0;
+  operation.ended({ outcome, code, revision, attempts });
+  return revision;
 }
 
 /** What changes the flag itself, and not its settings. */
 const CHANGES_FLAG: readonly Wish['kind'][] = ['create_flag', 'archive_flag', 'set_value'];
 
-async function persist({ services, random, pace }: WriterParts, request: WriteRequest) {
+async function persist(
+  { services, random, pace }: Pick<WriterParts, 'services' | 'random' | 'pace'>,
+  request: WriteRequest,
+) {
   let isUnknown = false;
   let last: Refused | undefined;
   let attempts = 0;

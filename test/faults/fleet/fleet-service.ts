@@ -31,8 +31,14 @@ export function fleetService(parts: FleetServiceParts): Service {
     if (grpc === undefined) throw new Refused('UNAVAILABLE', 'DOWN');
     return grpc;
   };
-  const call = async (method: string, request: Message, token: string) =>
-    await callWithin(caller(), method, request, { token, deadlineMs: DEADLINE_MS });
+  const call = async (method: string, request: Message, token: string) => {
+    const grpc = caller();
+    try {
+      return await callWithin(grpc, method, request, { token, deadlineMs: DEADLINE_MS });
+    } catch (error) {
+      throw refusedBy(error);
+    }
+  };
   return {
     replica,
     async write(request) {
@@ -118,7 +124,7 @@ async function* watching(
   const asked =
     view.kind === 'definitions' ? { definitions: {} } : { decisions: { context: { ...view.context } } };
   const request = { ...asked, resumeToken: token };
-  using stream = caller().stream('EvaluationService/WatchFlags', request, { token: serverToken });
+  using stream = open(caller(), request, serverToken);
   const leave = () => stream.cancel();
   signal.addEventListener('abort', leave, { once: true });
   try {
@@ -133,6 +139,21 @@ async function* watching(
   } finally {
     signal.removeEventListener('abort', leave);
   }
+}
+
+function open(grpc: GrpcCaller, request: Message, token: string): MessageStream {
+  try {
+    return grpc.stream('EvaluationService/WatchFlags', request, { token });
+  } catch (error) {
+    throw refusedBy(error);
+  }
+}
+
+/** A channel may be shut down, for another, at any moment. */
+function refusedBy(error: unknown): Refused {
+  if (error instanceof Refused) return error;
+  if (error instanceof Error && /shut down/.test(error.message)) return new Refused('UNAVAILABLE', 'DOWN');
+  throw error;
 }
 
 /** Rejects if nothing comes for so long: a connection that is dead does not say so. */

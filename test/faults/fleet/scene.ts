@@ -5,11 +5,12 @@ import type { Change } from '../../../src/core/change.ts';
 import { createRandom, type Random } from '../../attacks/random.ts';
 import { newKey, newProject } from '../../e2e/tour/tour.ts';
 import { type Calls, callsOf } from '../../support/calls.ts';
+import type { GrpcCaller } from '../../support/grpc-caller.ts';
 import { runReader } from '../clients/reader-client.ts';
 import type { Service, Wish } from '../clients/service.ts';
 import { runWatcher } from '../clients/watch-client.ts';
 import { ANNA, BERT, LASTING_FLAGS, SEGMENT, wishOf } from '../clients/wishes.ts';
-import { type Knowledge, runWriter } from '../clients/writer-client.ts';
+import { type Knowledge, runWriter, write } from '../clients/writer-client.ts';
 import type { History, ViewSeen } from '../history/history.ts';
 import { Recorder } from '../history/recorder.ts';
 import { findFinals } from './finals.ts';
@@ -47,6 +48,14 @@ export interface Scene {
   /** Does something bad and then something good, and takes down when. */
   during<T>(what: string, work: () => Promise<T>): Promise<T>;
   sleep(ms: number): Promise<void>;
+  /** A replica by another way than the usual one. */
+  serviceBy(replica: FleetReplica, grpc: GrpcCaller): Service;
+  /** Does one thing, as a writer does. The revision; 0 if it was refused. */
+  write(key: string, wish: Wish): Promise<number>;
+  /** More watchers, of these services alone, until the end. */
+  watch(services: readonly Service[], count: number): void;
+  /** Is there until the end. */
+  keep<T extends AsyncDisposable | Disposable>(resource: T): T;
   /** The changes of the project, as MongoDB has them. */
   log(): Promise<readonly Change[]>;
 }
@@ -56,30 +65,50 @@ let scenes = 0;
 /** Plays a scene to its end: trouble, healing, and what everybody then has. */
 export async function playScene(
   fleet: Fleet,
-  options: { readonly seed: number; readonly cast?: Partial<Cast> },
+  options: { readonly seed: number; readonly cast?: Partial<Cast>; readonly convergeWithinMs: number },
   trouble: (scene: Scene) => Promise<void>,
 ): Promise<History> {
   const cast = { ...DEFAULT_CAST, ...options.cast };
-  const scene = await setScene(fleet, options.seed);
+  await using kept = new AsyncDisposableStack();
   const [writing, watching] = [new AbortController(), new AbortController()];
+  const extras: Promise<void>[] = [];
+  const scene = await setScene(fleet, options, { kept, extras, watching: watching.signal });
   const clients = runCast(scene, cast, { writing: writing.signal, watching: watching.signal });
+  const everybody = async () => {
+    writing.abort();
+    watching.abort();
+    await Promise.all([clients.writers, clients.others, ...extras]);
+  };
   try {
     await trouble(scene);
-  } finally {
     writing.abort();
     await fleet.heal();
+    await clients.writers;
+    scene.recorder.healed();
+    for (const replica of fleet.replicas)
+      if (replica.hasDied()) scene.recorder.incident(`${replica.name} has died: ${replica.server.output()}`);
+    const log = await findFinals(scene);
+    await everybody();
+    return scene.recorder.history(log);
+  } catch (error) {
+    await fleet.heal().catch(() => undefined);
+    await everybody();
+    throw error;
   }
-  await clients.writers;
-  scene.recorder.healed();
-  for (const replica of fleet.replicas)
-    if (replica.hasDied()) scene.recorder.incident(`${replica.name} has died: ${replica.server.output()}`);
-  const log = await findFinals(scene);
-  watching.abort();
-  await clients.others;
-  return scene.recorder.history(log);
 }
 
-async function setScene(fleet: Fleet, seed: number): Promise<Scene> {
+/** What is gathered while a scene is played. */
+interface Extras {
+  readonly kept: AsyncDisposableStack;
+  readonly extras: Promise<void>[];
+  readonly watching: AbortSignal;
+}
+
+async function setScene(
+  fleet: Fleet,
+  { seed, convergeWithinMs }: { readonly seed: number; readonly convergeWithinMs: number },
+  { kept, extras, watching }: Extras,
+): Promise<Scene> {
   const projectKey = `scene-${++scenes}`;
   const [first] = fleet.replicas;
   const grpc = first?.grpc();
@@ -87,21 +116,41 @@ async function setScene(fleet: Fleet, seed: number): Promise<Scene> {
   const calls = callsOf(grpc.call, fleet.adminToken);
   const { project, serverToken } = await setProject(calls, projectKey);
   const startMs = Date.now() - performance.now();
-  const recorder = new Recorder(() => performance.now());
-  const services = fleet.replicas.map((replica) =>
+  const recorder = new Recorder(() => performance.now(), convergeWithinMs);
+  const serviceOf = ({ name }: FleetReplica, grpc: () => GrpcCaller | undefined) =>
     fleetService({
-      ...{ replica: replica.name, grpc: () => replica.grpc(), adminToken: fleet.adminToken, serverToken },
+      ...{ replica: name, grpc, adminToken: fleet.adminToken, serverToken },
       ...{ project, environment: 'production', silenceMs: 3 * HEARTBEAT_MS + 500 },
       toRecorder: (epochMs) => epochMs - startMs,
-    }),
-  );
+    });
+  const services = fleet.replicas.map((replica) => serviceOf(replica, () => replica.grpc()));
   const log = () => logOf(fleet, projectKey);
   const head = (await log()).length;
   recorder.begin(head);
   await everywhere(services, head);
+  const random = createRandom(seed);
+  const knowledge = { environment: 'production', versions: new Map<string, number>(), head };
+  const sleep = async (ms: number) => void (await delay(ms));
+  const pace = { sleep, over: watching };
   return {
-    ...{ fleet, recorder, random: createRandom(seed), project, projectKey, serverToken, services, log },
-    knowledge: { environment: 'production', versions: new Map(), head },
+    ...{ fleet, recorder, random, project, projectKey, serverToken, services, log, knowledge, sleep },
+    write: (key, wish) => write({ name: 'scene', recorder, random, pace, services, knowledge }, key, wish),
+    keep: (resource) => kept.use(resource),
+    serviceBy: (replica, grpc) => serviceOf(replica, () => grpc),
+    watch(from, count) {
+      for (let number = 0; number < count; number++)
+        extras.push(
+          runWatcher({
+            ...{ recorder, services: from, random: createRandom(random.whole(2 ** 31)), pace },
+            ...{
+              name: `extra-${extras.length + 1}`,
+              environment: 'production',
+              view: { kind: 'definitions' },
+            },
+            ...{ slowMs: 0, leavesOneIn: 0 },
+          }),
+        );
+    },
     replica(number) {
       const found = fleet.replicas[number % fleet.replicas.length];
       if (found === undefined) throw new Error('a fleet of nobody');
@@ -115,7 +164,6 @@ async function setScene(fleet: Fleet, seed: number): Promise<Scene> {
         over();
       }
     },
-    sleep: async (ms) => void (await delay(ms)),
   };
 }
 

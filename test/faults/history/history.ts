@@ -15,6 +15,8 @@ export interface History {
   readonly finals: readonly FinalSeen[];
   /** When the last fault was over. */
   readonly healedAt: number;
+  /** How long after that everybody may take to know everything. */
+  readonly convergeWithinMs: number;
   /** Changes up to this revision are how it began; nobody's operation made them. */
   readonly beganAt: number;
   /** What is wrong whatever the log says, such as a process that died by itself. */

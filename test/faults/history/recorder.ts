@@ -21,6 +21,7 @@ export type OperationEnded = Pick<OperationSeen, 'outcome' | 'code' | 'revision'
 export class Recorder {
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
+  readonly #convergeWithinMs: number;
   readonly #operations = new Map<string, OperationSeen>();
   readonly #watchers: {
     client: string;
@@ -37,8 +38,9 @@ export class Recorder {
   #healedAt = 0;
   #beganAt = 0;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, convergeWithinMs: number) {
     this.now = now;
+    this.#convergeWithinMs = convergeWithinMs;
   }
 
   /** The log as it is before anything happens: nobody is asked about changes up to this one. */
@@ -114,6 +116,7 @@ export class Recorder {
   history(log: readonly Change[]): History {
     const faults: readonly FaultSeen[] = this.#faults;
     return {
+      convergeWithinMs: this.#convergeWithinMs,
       ...{ log, faults, healedAt: this.#healedAt, beganAt: this.#beganAt, incidents: this.#incidents },
       ...{ watchers: this.#watchers, evaluations: this.#evaluations, claims: this.#claims },
       ...{ finals: this.#finals, operations: [...this.#operations.values()] },

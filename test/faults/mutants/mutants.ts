@@ -47,9 +47,9 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     breaks: 'I9',
     mutations: [
       {
-        file: 'app/catalog.ts',
-        find: 'this.#poll = this.#parts.clock.after(',
-        replace: 'if (delayMs > 0) return; this.#poll = this.#parts.clock.after(',
+        file: 'app/polling.ts',
+        find: 'this.#poll = clock.after(',
+        replace: 'if (delayMs > 0) return; this.#poll = clock.after(',
       },
     ],
   },

@@ -24,6 +24,8 @@ import { VirtualTime } from './virtual-time.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 const TROUBLED_MS = 12_000;
+/** A poll and a half. */
+const CONVERGE_MS = 3_000;
 const CALM_MS = 4_000;
 const REPLICAS = ['a', 'b', 'c'];
 
@@ -50,7 +52,7 @@ export async function runSchedule(seed: number): Promise<History> {
 
 async function run(world: SimWorld, replicas: readonly SimReplica[]): Promise<History> {
   const { time, random, log } = world;
-  const recorder = new Recorder(() => time.nowMs);
+  const recorder = new Recorder(() => time.nowMs, CONVERGE_MS);
   const began = await begin(log);
   recorder.begin(began);
   for (const replica of replicas) void replica.start();

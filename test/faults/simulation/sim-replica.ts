@@ -99,7 +99,8 @@ export class SimReplica {
     const log = unsteadyLog(truth, reach, time, random);
     const projection = untilDead(this.#projection, reach);
     const report = () => undefined;
-    const catalog = new Catalog({ log, bus: end.bus, projection, clock, report });
+    const fraction = () => random.whole(1_000) / 1_000;
+    const catalog = new Catalog({ log, bus: end.bus, projection, clock, report, random: fraction });
     const starting = catalog.start().then(
       () => true,
       () => false,
@@ -113,7 +114,7 @@ export class SimReplica {
     const access = new Access(catalog, clock, 'pepper');
     const hub = new WatchHub(catalog, clock, { slowMs: 60_000 });
     new Schedules({ catalog, writer, clock, report });
-    new Projector({ catalog, projection, clock, report });
+    new Projector({ catalog, projection, clock, report, notes: true });
     const options = { ...DEFAULT_WATCH_OPTIONS, heartbeatMs: 1_000, behindMs: 2_000 };
     this.#ending = new AbortController();
     const ending = this.#ending.signal;

@@ -101,7 +101,8 @@ async function serve(
   const guarded = await guard(handler, call, options);
   const answered = await handler(guarded);
   const said = withReadableMessage(withHeaders(answered, corsHeaders(options.cors, origin)));
-  const written = await trailersOnly(said);
+  // Once more: an answer that is handed on loses what is worked out when it is looked at.
+  const written = withReadableMessage(await trailersOnly(said));
   // The library writes headers before it knows that nothing follows, and so never ends a stream with them.
   if (written.body === undefined && written.header?.has('grpc-status') === true)
     answer(response, written.status, Object.fromEntries(written.header));

@@ -48,7 +48,7 @@ function send(stream: ServerHttp2Stream, { status, headers, body, trailers }: Ht
  * Lets go of a request that was answered before all of it had arrived. It is read on for a moment: some clients look at
  * an answer only when they have sent everything, and a reset would overtake the trailers.
  */
-function releaseUnread(stream: ServerHttp2Stream): void {
+export function releaseUnread(stream: ServerHttp2Stream): void {
   const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), LINGER_MS).unref();
   stream.once('close', () => clearTimeout(timer));
 }

@@ -1,4 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2';
+import { releaseUnread } from './http2-carrier.ts';
 import type { StreamCarrier, StreamExchange } from './stream-exchange.ts';
 
 const END = { endStream: true };
@@ -32,8 +33,7 @@ class Http2StreamCarrier implements StreamCarrier {
   respond(headers: Readonly<Record<string, string>>, isLast: boolean): void {
     if (this.#isGone()) return;
     this.#stream.respond(headers, isLast ? END : TRAILERS_FOLLOW);
-    // What is still to come of the request is of no interest any more, but has to be read for the stream to end.
-    if (isLast) this.#stream.resume();
+    if (isLast) this.#letGo();
   }
 
   write(bytes: Uint8Array): boolean {
@@ -45,7 +45,7 @@ class Http2StreamCarrier implements StreamCarrier {
     const stream = this.#stream;
     stream.on('wantTrailers', () => stream.sendTrailers(trailers));
     stream.end();
-    stream.resume();
+    this.#letGo();
   }
 
   hold(): void {
@@ -58,6 +58,12 @@ class Http2StreamCarrier implements StreamCarrier {
 
   terminate(): void {
     this.#stream.close();
+  }
+
+  /** What is still to come of the request is of no interest any more, but has to be read for the stream to end. */
+  #letGo(): void {
+    this.#stream.resume();
+    if (!this.#stream.readableEnded) releaseUnread(this.#stream);
   }
 
   #isGone(): boolean {

@@ -114,14 +114,9 @@ export class StreamExchange implements Outlet {
 
   end(error?: unknown): void {
     if (this.#isOver) return;
-    if (error === undefined) {
-      this.#respond();
-      this.#finish(undefined);
-      this.#carrier.finish(grpcTrailers(undefined));
-      return;
-    }
-    const refusal = reportedError(error, this.#parts.logUnexpected, this.#head.name);
-    this.#finish(refusal.code);
+    const refusal =
+      error === undefined ? undefined : reportedError(error, this.#parts.logUnexpected, this.#head.name);
+    this.#finish(refusal?.code);
     const trailers = grpcTrailers(refusal);
     if (this.#hasResponded) this.#carrier.finish(trailers);
     else this.#carrier.respond({ ...STREAM_HEADERS, ...trailers }, true);

@@ -20,7 +20,6 @@ export class WatchSession implements Disposable {
   readonly #stream: WatchStream;
   readonly #sink: WatchSink;
   readonly #seat: Seat;
-  readonly #left = new AbortController();
   /** Something has to be waited for before there can be a next message. */
   #isHeld = true;
   #isOver = false;
@@ -35,10 +34,12 @@ export class WatchSession implements Disposable {
         request.terminate();
       },
     });
-    this.#stream.begin(this.#left.signal).then(
-      () => this.#goOn(),
-      (error: unknown) => this.#end(error),
-    );
+    this.#stream
+      .begin(() => this.#isOver)
+      .then(
+        () => this.#goOn(),
+        (error: unknown) => this.#end(error),
+      );
   }
 
   /** The sink has room again. */
@@ -52,7 +53,6 @@ export class WatchSession implements Disposable {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#seat[Symbol.dispose]();
-    this.#left.abort();
   }
 
   #goOn(): void {

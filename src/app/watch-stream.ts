@@ -62,13 +62,13 @@ export class WatchStream {
   }
 
   /** Finds out where the watcher stands. What it is told about that comes from `next`. */
-  async begin(signal: AbortSignal): Promise<void> {
+  async begin(hasLeft: () => boolean): Promise<void> {
     const { place, resumeToken } = this.#request;
     const point =
       resumeToken === ''
         ? undefined
         : readToken(this.#parts.catalog.genesis(place.project), this.#scope, resumeToken);
-    if (point !== undefined && !(await this.#reached(point, signal))) {
+    if (point !== undefined && !(await this.#reached(point, hasLeft))) {
       this.#ended = 'behind';
       this.#told = pointOf(point);
       return;
@@ -106,17 +106,14 @@ export class WatchStream {
       : this.#step(moment, touched);
   }
 
-  #step(moment: Moment, touched: Touched): WatchEvent | undefined {
+  #step(moment: Moment, touched: Touched | undefined): WatchEvent | undefined {
     const { snapshot, ms } = moment;
+    if (touched === undefined) return this.#again(moment, 'unknown_past');
     const cause = snapshot.revision > this.#seen.revision ? 'change' : 'schedule';
     const content = this.#view.step(snapshot, ms, touched);
     this.#moveTo(moment);
     if (isEmpty(content)) return this.#whenDue(ms);
-    if (sizeOfContent(content) > MAX_DELTA_BYTES) {
-      this.#rest = this.#full(moment, 'large_change');
-      const first = this.#rest.next();
-      return first.done ? undefined : first.value;
-    }
+    if (sizeOfContent(content) > MAX_DELTA_BYTES) return this.#again(moment, 'large_change');
     const from = this.#told?.revision ?? 0;
     this.#told = this.#seen;
     this.#saidAt = ms;
@@ -128,6 +125,13 @@ export class WatchStream {
       content,
       token: this.#token(this.#seen),
     });
+  }
+
+  /** Everything from the beginning, on the same stream. */
+  #again(moment: Moment, reason: StartReason): WatchEvent | undefined {
+    this.#rest = this.#full(moment, reason);
+    const first = this.#rest.next();
+    return first.done ? undefined : first.value;
   }
 
   #whenDue(ms: number): WatchEvent | undefined {
@@ -179,7 +183,7 @@ export class WatchStream {
   }
 
   /** Waits until the log is as far as the watcher has seen it elsewhere. */
-  async #reached(point: ResumePoint, signal: AbortSignal): Promise<boolean> {
+  async #reached(point: ResumePoint, hasLeft: () => boolean): Promise<boolean> {
     const { catalog, clock, options } = this.#parts;
     const { project } = this.#request.place;
     const deadline = clock.monotonic() + options.behindMs;
@@ -187,7 +191,7 @@ export class WatchStream {
     while (catalog.state(project).revision < point.revision) {
       const state = await catalog.catchUp(project).catch(() => undefined);
       if (state !== undefined && state.revision >= point.revision) return true;
-      if (signal.aborted || this.#parts.ending.aborted || clock.monotonic() >= deadline) return false;
+      if (hasLeft() || this.#parts.ending.aborted || clock.monotonic() >= deadline) return false;
       await waiter.wait(clock.now() + Math.min(500, options.behindMs));
     }
     return true;
@@ -202,7 +206,7 @@ export class WatchStream {
     return hash !== undefined && shortHash(hash) === point.hash ? 'resumed' : 'history_rewritten';
   }
 
-  #touched(after: number, upTo: number): Touched | Promise<Touched> {
+  #touched(after: number, upTo: number): Touched | undefined | Promise<Touched | undefined> {
     const { project, environment } = this.#request.place;
     return this.#parts.catalog.touched(project, environment, after, upTo);
   }

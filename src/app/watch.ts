@@ -18,7 +18,7 @@ export async function* watch(
   using waiter = new Waiter(parts.hub, request.place.project, request.terminate);
   const { seat } = waiter;
   signal.addEventListener('abort', () => waiter[Symbol.dispose](), { once: true });
-  await stream.begin(signal);
+  await stream.begin(() => signal.aborted);
   for (;;) {
     if (signal.aborted) throw new FlagError('cancelled', 'the watcher left');
     const next = stream.next();

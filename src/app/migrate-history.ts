@@ -9,8 +9,6 @@ import { objectsOf } from './project-state.ts';
 import { problemOf } from './verify-history.ts';
 
 const PAGE = 100;
-/** Revisions between two words on how far it has got. */
-const STRIDE = 1_000;
 
 /** All that is asked of a log before anything is copied there. */
 export type ReadableLog = Pick<ChangeLog, 'head' | 'read'>;
@@ -31,7 +29,7 @@ export interface Proof {
 export interface MigrationOptions {
   /** Between two changes; what was copied until then stays, and is gone on from by the next attempt. */
   readonly signal?: AbortSignal;
-  /** Hears how far the copying has got, now and then. */
+  /** Hears how far the copying has got, every hundred revisions and at the end. */
   readonly copied?: (project: string, revision: number, of: number) => void;
 }
 
@@ -77,7 +75,7 @@ export async function copyHistory(
       result.kind === 'appended' ||
       (result.kind === 'already_done' && changeText(result.change) === changeText(change));
     if (!isThere) throw otherHistory(project, change.revision);
-    if (change.revision % STRIDE === 0 || change.revision === head.revision)
+    if (change.revision % PAGE === 0 || change.revision === head.revision)
       options.copied?.(project, change.revision, head.revision);
   }
 }

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../cli/run-cli.ts';
@@ -19,7 +19,7 @@ function at({ url, adminToken }: ServerProcess): Record<string, string> {
 }
 
 describe.skipIf(uri === undefined)('vexil migrate', () => {
-  it('moves an instance to MongoDB and back: flags, history and keys are as before', {
+  it('moves an instance to MongoDB, where it goes on, and back: flags, history and keys are as before', {
     timeout: 120_000,
   }, async () => {
     await using directory = await temporaryDirectory();
@@ -56,14 +56,27 @@ describe.skipIf(uri === undefined)('vexil migrate', () => {
     const again = await done(['migrate', '--to', 'mongodb', '--data-dir', before, ...options, '--json']);
     expect(JSON.parse(again).projects).toMatchObject([{ copied: 0 }, { project: 'default', copied: 0 }]);
 
+    const adminToken = readFileSync(join(before, 'admin.key'), 'utf8').trim();
+    const asServer = { VEXIL_TOKEN: serverKey };
+    const evaluated = ['eval', 'banner', '--key', 'anna', '--attr', 'plan=pro'];
+    {
+      const env = {
+        VEXIL_MONGODB_URI: database.uri,
+        VEXIL_MONGODB_DATABASE: database.name,
+        VEXIL_KEY_PEPPER_FILE: join(before, 'pepper'),
+      };
+      await using replica = await startServer({ dataDir: join(directory.path, 'replica'), env });
+      const there = { VEXIL_SERVER: replica.url, VEXIL_TOKEN: adminToken };
+      expect(await done(evaluated, { ...there, ...asServer })).toContain('banner = true');
+      await done(['flag', 'halt', 'banner', '--reason', 'over there'], there);
+      await replica.stop();
+    }
+
     await done(['migrate', '--to', 'data-dir', '--data-dir', after, ...options]);
     for (const file of ['pepper', 'admin.key']) cpSync(join(before, file), join(after, file));
     await using server = await startServer({ dataDir: after });
-    expect(await done(['history', 'verify'], at(server))).toBe('intact: 4 revisions checked');
-    const asServer = { VEXIL_SERVER: server.url, VEXIL_TOKEN: serverKey };
-    expect(await done(['eval', 'banner', '--key', 'anna', '--attr', 'plan=pro'], asServer)).toContain(
-      'banner = true',
-    );
+    expect(await done(['history', 'verify'], at(server))).toBe('intact: 5 revisions checked');
+    expect(await done(evaluated, { VEXIL_SERVER: server.url, ...asServer })).toContain('HALTED: over there');
     await server.stop();
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { CHANGE_LOG_SCHEMA, openSqliteChangeLog } from '../../src/adapters/sqlit
 import type { Change } from '../../src/core/change.ts';
 import { changeText } from '../../src/core/change-text.ts';
 import type { ChangeLog } from '../../src/ports/change-log.ts';
-import { migrate, type Place } from '../../src/server/migrate.ts';
+import { type MigrateOptions, migrate, type Place } from '../../src/server/migrate.ts';
 import { chain } from '../contract/samples.ts';
 import { temporaryDirectory } from '../contract/sqlite-stores.ts';
 import { historyOfEveryKind } from '../support/every-kind.ts';
@@ -17,7 +17,15 @@ import { mongoServerOrSkip, openTestDatabase } from '../support/mongo-server.ts'
 const uri = await mongoServerOrSkip();
 const SYSTEM = chain('_system', 2, (revision) => ({ action: 'key.create', actor: `key:${revision}` }));
 const SHOP = historyOfEveryKind('shop', 120);
-const LONG = chain('long', 1_100);
+const LONG = chain('long', 250);
+
+const PEPPER = 'p'.repeat(32);
+
+type Move = Pick<MigrateOptions, 'from' | 'to'> & Partial<MigrateOptions>;
+
+function move(options: Move) {
+  return migrate({ dryRun: false, env: { VEXIL_KEY_PEPPER: PEPPER }, ...options });
+}
 
 async function fill(log: ChangeLog, ...histories: (readonly Change[])[]): Promise<void> {
   for (const change of histories.flat()) expect(await log.append(change)).toEqual({ kind: 'appended' });
@@ -61,8 +69,8 @@ describe.skipIf(uri === undefined)('migration', () => {
   it('takes all projects and the instance to MongoDB and back, to the last byte', async () => {
     await using at = await places(SYSTEM, SHOP, LONG);
     const said: unknown[] = [];
-    const there = await migrate({
-      ...{ from: at.embedded, to: at.mongodb, dryRun: false },
+    const there = await move({
+      ...{ from: at.embedded, to: at.mongodb },
       copied: (...progress) => said.push(progress),
     });
     expect(there.map(({ project, present, head }) => [project, present, head.revision])).toEqual([
@@ -71,57 +79,57 @@ describe.skipIf(uri === undefined)('migration', () => {
       ['shop', 0, SHOP.length],
     ]);
     expect(there.map(({ objects }) => objects)).toEqual([1, 1, 6]);
-    expect(said).toContainEqual(['long', 1_000, 1_100]);
+    expect(said).toContainEqual(['long', 200, 250]);
     expect(await at.log.heads()).toEqual(there.map(({ head }) => head));
     expect((await at.log.read('shop', 0, 1_000)).map(changeText)).toEqual(SHOP.map(changeText));
 
-    const back = await migrate({ from: at.mongodb, to: at.restored, dryRun: false });
+    const back = await move({ from: at.mongodb, to: at.restored });
     expect(back).toEqual(there);
     expect(rowsIn(at.second)).toEqual(rowsIn(at.first));
   });
 
   it('takes one project alone, if it is asked for one', async () => {
     await using at = await places(SYSTEM, SHOP, LONG);
-    await migrate({ from: at.embedded, to: at.mongodb, project: 'shop', dryRun: false });
+    await move({ from: at.embedded, to: at.mongodb, project: 'shop' });
     expect((await at.log.heads()).map(({ project }) => project)).toEqual(['shop']);
-    await expect(
-      migrate({ from: at.embedded, to: at.mongodb, project: 'shoe', dryRun: false }),
-    ).rejects.toMatchObject({ kind: 'not_found' });
+    await expect(move({ from: at.embedded, to: at.mongodb, project: 'shoe' })).rejects.toMatchObject({
+      kind: 'not_found',
+    });
   });
 
   it('makes nothing and copies nothing in a dry run', async () => {
     await using at = await places(SHOP);
-    const looked = await migrate({ from: at.embedded, to: at.mongodb, dryRun: true });
+    const looked = await move({ from: at.embedded, to: at.mongodb, dryRun: true });
     expect(looked).toEqual([
       { project: 'shop', present: 0, head: expect.objectContaining({ project: 'shop' }) },
     ]);
     expect(await at.documents()).toBe(0);
-    await migrate({ from: at.embedded, to: at.mongodb, dryRun: false });
-    await migrate({ from: at.mongodb, to: at.restored, dryRun: true });
+    await move({ from: at.embedded, to: at.mongodb });
+    await move({ from: at.mongodb, to: at.restored, dryRun: true });
     expect(existsSync(at.second)).toBe(false);
   });
 
   it('is gone on with after it was stopped between two changes', async () => {
     await using at = await places(SYSTEM, LONG);
     const stop = new AbortController();
-    const options = { from: at.embedded, to: at.mongodb, dryRun: false };
+    const options = { from: at.embedded, to: at.mongodb };
     const copied = () => stop.abort();
     await expect(
-      migrate({ ...options, signal: stop.signal, copied: (project) => project === 'long' && copied() }),
+      move({ ...options, signal: stop.signal, copied: (project) => project === 'long' && copied() }),
     ).rejects.toMatchObject({ kind: 'cancelled' });
-    expect((await at.log.head('long'))?.revision).toBe(1_000);
-    const done = await migrate(options);
+    expect((await at.log.head('long'))?.revision).toBe(100);
+    const done = await move(options);
     expect(done.map(({ project, present }) => [project, present])).toEqual([
       ['_system', 2],
-      ['long', 1_000],
+      ['long', 100],
     ]);
-    expect((await at.log.read('long', 999, 1_000)).map(changeText)).toEqual(LONG.slice(999).map(changeText));
+    expect((await at.log.read('long', 99, 1_000)).map(changeText)).toEqual(LONG.slice(99).map(changeText));
   });
 
   it('copies nothing at all if one project has another history there', async () => {
     await using at = await places(SYSTEM, SHOP);
     await fill(at.log, chain('shop', 1));
-    await expect(migrate({ from: at.embedded, to: at.mongodb, dryRun: false })).rejects.toMatchObject({
+    await expect(move({ from: at.embedded, to: at.mongodb })).rejects.toMatchObject({
       kind: 'conflict',
     });
     expect(await at.documents()).toBe(1);
@@ -133,23 +141,37 @@ describe.skipIf(uri === undefined)('migration', () => {
       using raw = new DatabaseSync(join(at.first, CHANGE_LOG_SCHEMA.file));
       raw.exec("UPDATE changes SET body = replace(body, 'key:test', 'key:evil') WHERE revision = 5");
     }
-    await expect(migrate({ from: at.embedded, to: at.mongodb, dryRun: false })).rejects.toThrow(
+    await expect(move({ from: at.embedded, to: at.mongodb })).rejects.toThrow(
       'the history of project shop is broken at revision 5: its content does not match its hash',
     );
     expect(await at.documents()).toBe(0);
+  });
+
+  it('binds the database to the pepper that the keys were hashed with', async () => {
+    await using at = await places(SYSTEM, SHOP);
+    const options = { from: at.embedded, to: at.mongodb };
+    const unknown = 'give the VEXIL_KEY_PEPPER of before';
+    await expect(move({ ...options, env: {} })).rejects.toThrow(unknown);
+    expect(await at.documents()).toBe(0);
+    writeFileSync(join(at.first, 'pepper'), `${PEPPER}\n`);
+    await move({ ...options, env: {} });
+    const other = { VEXIL_KEY_PEPPER: 'o'.repeat(32) };
+    await expect(move({ ...options, env: other })).rejects.toThrow('have another VEXIL_KEY_PEPPER');
+    await move({ ...options, env: { VEXIL_KEY_PEPPER_FILE: join(at.first, 'pepper') } });
+    await move({ ...options, env: other, project: 'shop' });
   });
 
   it('refuses a data directory that a server runs on, in both directions', async () => {
     await using at = await places(SHOP);
     {
       await using _server = await openSqliteChangeLog(at.first);
-      await expect(migrate({ from: at.embedded, to: at.mongodb, dryRun: false })).rejects.toThrow(
+      await expect(move({ from: at.embedded, to: at.mongodb })).rejects.toThrow(
         'is in use: stop the server that runs on it first',
       );
     }
-    await migrate({ from: at.embedded, to: at.mongodb, dryRun: false });
+    await move({ from: at.embedded, to: at.mongodb });
     await using _server = await openSqliteChangeLog(at.second);
-    await expect(migrate({ from: at.mongodb, to: at.restored, dryRun: false })).rejects.toMatchObject({
+    await expect(move({ from: at.mongodb, to: at.restored })).rejects.toMatchObject({
       kind: 'failed_precondition',
     });
   });
@@ -161,19 +183,20 @@ describe.skipIf(uri === undefined)('migration', () => {
     const copied = () => {
       made ??= fill(at.log, chain('new', 1));
     };
-    await expect(migrate({ from: at.mongodb, to: at.restored, dryRun: false, copied })).rejects.toMatchObject(
-      { kind: 'conflict', message: expect.stringContaining('was made meanwhile') },
-    );
+    await expect(move({ from: at.mongodb, to: at.restored, copied })).rejects.toMatchObject({
+      kind: 'conflict',
+      message: expect.stringContaining('was made meanwhile'),
+    });
     await made;
   });
 
   it('does not make the place that it is to come from', async () => {
     await using at = await places();
-    await expect(migrate({ from: at.embedded, to: at.mongodb, dryRun: false })).rejects.toMatchObject({
+    await expect(move({ from: at.embedded, to: at.mongodb })).rejects.toMatchObject({
       kind: 'not_found',
     });
     expect(existsSync(at.first)).toBe(false);
-    await expect(migrate({ from: at.mongodb, to: at.restored, dryRun: false })).rejects.toMatchObject({
+    await expect(move({ from: at.mongodb, to: at.restored })).rejects.toMatchObject({
       kind: 'not_found',
     });
   });

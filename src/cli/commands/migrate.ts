@@ -25,6 +25,8 @@ interface Outcome {
   readonly objects?: number;
 }
 
+const NOTE_EVERY = 1_000;
+
 export function register(migrate: Command, _open: OpenSession, io: Io): void {
   migrate
     .description(
@@ -48,10 +50,12 @@ export function register(migrate: Command, _open: OpenSession, io: Io): void {
       const dryRun = flags.dryRun ?? false;
       const server = await import('../../server/migrate.ts');
       const outcomes = await server.migrate({
-        ...{ from, to, dryRun, signal: io.signal },
+        ...{ from, to, dryRun, env: io.env, signal: io.signal },
         ...(flags.project !== undefined && { project: flags.project }),
-        copied: (project, revision, of) =>
-          print.note(`${project}: ${revision} of ${counted(of, 'revision')}`),
+        copied: (project, revision, of) => {
+          if (revision % NOTE_EVERY === 0 || revision === of)
+            print.note(`${project}: ${revision} of ${counted(of, 'revision')}`);
+        },
       });
       await show(print, outcomes, dryRun);
       if (!dryRun) for (const line of nextSteps(flags, io)) print.note(line);
@@ -107,20 +111,14 @@ async function show(print: Printer, outcomes: readonly Outcome[], dryRun: boolea
 }
 
 function nextSteps({ to, dataDir, project }: MigrateFlags, { env }: Io): string[] {
-  const given = env.VEXIL_KEY_PEPPER_FILE || env.VEXIL_KEY_PEPPER;
-  const known = given
-    ? 'the VEXIL_KEY_PEPPER of before'
-    : `VEXIL_KEY_PEPPER_FILE=${dataDir}/pepper, or a copy`;
-  const keys = project === undefined ? [] : ['Keys to the whole instance stay where they were.'];
-  if (to === 'mongodb')
-    return [
-      `Next: start servers on that database, each with ${known}: without it no key is valid any more.`,
-      ...keys,
-      `Keep ${dataDir} as it is: a server that runs on it again would begin a history of its own.`,
-    ];
+  const kept = to === 'mongodb' && !env.VEXIL_KEY_PEPPER && !env.VEXIL_KEY_PEPPER_FILE;
+  const pepper = kept
+    ? `VEXIL_KEY_PEPPER_FILE=${dataDir}/pepper, or a copy of it`
+    : 'the same VEXIL_KEY_PEPPER';
+  const [there, here] = to === 'mongodb' ? ['on that database', dataDir] : [`on ${dataDir}`, 'the database'];
   return [
-    'Next: start a server there, with the VEXIL_KEY_PEPPER of before: without it no key is valid any more.',
-    ...keys,
-    'Leave the database as it is: servers that run on it again would begin a history of their own.',
+    `Next: run servers ${there}, with ${pepper}: with another one no key is valid any more.`,
+    ...(project === undefined ? [] : ['Keys to the whole instance stay where they were.']),
+    `Run none on ${here} again: from here on that would be another history.`,
   ];
 }

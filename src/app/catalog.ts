@@ -2,21 +2,25 @@ import type { Change } from '../core/change.ts';
 import { FlagError } from '../core/errors.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { ChangeBus, ChangeNotice } from '../ports/change-bus.ts';
-import { hashOf } from './change-hash.ts';
-import { type Applied, type LiveParts, LiveProject, type Trouble } from './live-project.ts';
+import { type FollowedParts, FollowedProjects } from './followed-projects.ts';
+import type { Lineage } from './lineage.ts';
+import type { Applied, Trouble } from './live-project.ts';
+import { Polling } from './polling.ts';
 import { SYSTEM } from './principal.ts';
 import { emptyState, type ProjectState } from './project-state.ts';
 import type { Problem } from './quarantine.ts';
+import type { StateNote } from './state-note.ts';
 import type { Touched } from './touched.ts';
 
 export type { Applied } from './live-project.ts';
 
-export interface CatalogParts extends Omit<LiveParts, 'applied'> {
+export interface CatalogParts extends Omit<FollowedParts, 'applied'> {
   readonly bus: ChangeBus;
+  /** From 0 up to 1. Default: `Math.random`. */
+  readonly random?: () => number;
 }
 
-const POLL_MS = 2_000;
-const POLL_DISCONNECTED_MS = 500;
+const REACH_MS = 5_000;
 
 /**
  * What this replica knows: every project at some revision, and each of its environments compiled. It follows the log:
@@ -25,28 +29,33 @@ const POLL_DISCONNECTED_MS = 500;
  */
 export class Catalog implements AsyncDisposable {
   readonly #parts: CatalogParts;
-  readonly #projects = new Map<string, LiveProject>();
+  readonly #projects: FollowedProjects;
   readonly #listeners = new Set<(applied: Applied) => void>();
+  readonly #polling: Polling;
+  readonly #loaded = Promise.withResolvers<void>();
   #subscription: Disposable | undefined;
-  #reconnection: Disposable | undefined;
-  #poll: Disposable | undefined;
-  #reachedAt = Number.NEGATIVE_INFINITY;
-  #verifying: Promise<void> = Promise.resolve();
-  #disposed = false;
+  readonly #disposed = new AbortController();
 
   constructor(parts: CatalogParts) {
     this.#parts = parts;
+    const applied = (step: Applied) => {
+      for (const listener of this.#listeners) listener(step);
+    };
+    this.#projects = new FollowedProjects({ ...parts, applied });
+    this.#polling = new Polling({ random: Math.random, ...parts }, () => this.#compareAll());
+    this.#loaded.promise.catch(() => undefined);
   }
 
-  /** Loads everything and begins to follow the log. Rejects with `unavailable` if the log cannot be reached. */
+  /**
+   * Loads everything and begins to follow the log. If the log cannot be reached it begins with what was saved earlier;
+   * without that it waits until the log can be read. Rejects only if it is disposed of before.
+   */
   async start(): Promise<void> {
-    const { bus } = this.#parts;
-    this.#subscription = bus.subscribe((notice) => this.#hear(notice));
-    const first = this.#verify();
-    this.#verifying = first.catch(() => undefined);
-    this.#reconnection = bus.onConnected(() => this.#look());
-    await first;
-    this.#schedulePoll();
+    await this.#projects.restore();
+    const hasState = this.#projects.all().length > 0;
+    this.#subscription = this.#parts.bus.subscribe((notice) => this.#hear(notice));
+    await this.#polling.start();
+    if (!hasState) await this.#loaded.promise;
   }
 
   /** Every project that exists, archived ones included, in code point order. */
@@ -56,12 +65,15 @@ export class Catalog implements AsyncDisposable {
 
   /** The same with the instance's own log and with projects that were deleted. */
   everyState(): readonly ProjectState[] {
-    return [...this.#projects.values()].map(({ state }) => state).sort((a, b) => (a.key < b.key ? -1 : 1));
+    return this.#projects
+      .all()
+      .map(({ state }) => state)
+      .sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   /** Rejects with `not_found` for a project that does not exist or was deleted. The instance's own log always exists. */
   state(project: string): ProjectState {
-    const state = this.#projects.get(project)?.state;
+    const state = this.#projects.known(project)?.live.state;
     if (state === undefined || (state.project === undefined && project !== SYSTEM)) {
       if (project === SYSTEM) return emptyState(SYSTEM);
       throw new FlagError('not_found', `no project ${project}`, {
@@ -72,9 +84,14 @@ export class Catalog implements AsyncDisposable {
     return state;
   }
 
+  /** The state of any project, also of one that does not exist any more; undefined if nothing is known of it. */
+  known(project: string): ProjectState | undefined {
+    return this.#projects.known(project)?.live.state;
+  }
+
   /** An environment, compiled; undefined if it or its project does not exist or is archived. */
   snapshot(project: string, environment: string): Snapshot | undefined {
-    return this.#projects.get(project)?.snapshot(environment);
+    return this.#projects.known(project)?.live.snapshot(environment);
   }
 
   /**
@@ -82,25 +99,32 @@ export class Catalog implements AsyncDisposable {
    * log cannot be reached or is not at `minRevision` yet, with `failed_precondition` if the project is in trouble.
    */
   async catchUp(project: string, minRevision = 0): Promise<ProjectState> {
-    const startedAt = this.#parts.clock.monotonic();
-    const head = await this.#parts.log.head(project);
-    const known = this.#projects.get(project);
-    if (head === undefined && known === undefined) return emptyState(project);
-    const live = known ?? this.#live(project);
-    await live.compare(head, startedAt);
-    if (live.trouble !== undefined) throw inTrouble(project, live.trouble);
-    if (live.state.revision < minRevision)
-      throw new FlagError('unavailable', `revision ${minRevision} is not here yet`, {
-        reason: 'REVISION_NOT_REACHED',
-        retryAfterMs: 100,
-        metadata: { revision: String(live.state.revision) },
-      });
-    return live.state;
+    const isKnown = this.#projects.known(project) !== undefined;
+    if (!isKnown && (await this.#parts.log.head(project)) === undefined) return emptyState(project);
+    const entry = this.#projects.of(project);
+    await entry.rounds.next();
+    const { trouble, state } = entry.live;
+    if (trouble !== undefined) throw inTrouble(project, trouble);
+    if (state.revision < minRevision) throw notReached(minRevision, state.revision);
+    return state;
   }
 
-  /** Applies a change that was just committed here. False: it is not the next one, and was left to the log. */
-  apply(change: Change): boolean {
-    return this.#live(change.project).commit(change);
+  /** The same, but rejects with `unavailable` after five seconds, whatever the log is doing. */
+  async reach(project: string, minRevision: number): Promise<ProjectState> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const reached = this.#projects.known(project)?.live.state.revision ?? 0;
+    using _timer = this.#parts.clock.after(REACH_MS, () => reject(notReached(minRevision, reached)));
+    return await Promise.race([this.catchUp(project, minRevision), late]);
+  }
+
+  /** Compares everything with the log, beginning after this call. Resolves to whether the log was reached. */
+  refresh(): Promise<boolean> {
+    return this.#polling.now();
+  }
+
+  /** Applies a change that was just committed here, and was begun at that moment. False: it was left to the log. */
+  apply(change: Change, startedAt: number): boolean {
+    return this.#projects.of(change.project).live.commit(change, startedAt);
   }
 
   /** Calls `listener` right after each step of a project, in order, until disposed. It must not throw. */
@@ -114,100 +138,102 @@ export class Catalog implements AsyncDisposable {
    * longer ago is reflected.
    */
   stalenessMs(project: string): number {
-    return this.#live(project).stalenessMs();
+    return this.#projects.of(project).live.stalenessMs();
+  }
+
+  /** The same for everything that this replica knows, but for projects in trouble. */
+  stalestMs(): number {
+    const followed = this.#projects.all().filter(({ trouble }) => trouble === undefined);
+    return followed.reduce((stalest, live) => Math.max(stalest, live.stalenessMs()), this.silenceMs());
   }
 
   /** Milliseconds since the log was last reached. */
   silenceMs(): number {
-    return Math.max(0, this.#parts.clock.monotonic() - this.#reachedAt);
+    return Math.max(0, this.#parts.clock.monotonic() - this.#polling.reachedAt);
   }
 
-  /** What an environment has to look at again after changes `after < revision <= upTo`. */
-  touched(project: string, environment: string, after: number, upTo: number): Touched | Promise<Touched> {
-    return this.#live(project).touched(environment, after, upTo);
+  /** Whether the log was reached when it was last tried. */
+  get isReachable(): boolean {
+    return this.#polling.isReachable;
+  }
+
+  /**
+   * What an environment has to look at again after changes `after < revision <= upTo`; undefined if nobody can say at
+   * the moment.
+   */
+  touched(
+    project: string,
+    environment: string,
+    after: number,
+    upTo: number,
+  ): Touched | undefined | Promise<Touched | undefined> {
+    return this.#projects.of(project).live.touched(environment, after, upTo);
   }
 
   /** The hash of the change that made a revision; undefined if there is none, empty for revision 0. */
   hashAt(project: string, revision: number): Promise<string | undefined> {
-    return this.#live(project).hashAt(revision);
+    return this.#projects.of(project).live.hashAt(revision);
+  }
+
+  /** What tells the project's history from another. */
+  lineage(project: string): Lineage {
+    return this.#projects.of(project).live.lineage;
   }
 
   /** The hash of the project's first change: the same for ever and on every replica; empty if there is none. */
   genesis(project: string): string {
-    return this.#projects.get(project)?.genesis ?? '';
+    return this.#projects.known(project)?.live.lineage.genesis ?? '';
   }
 
-  /** Objects that could not be understood, and what is served instead of each. */
+  /** Another number means that the project was read anew, and what was known of it may have been another history. */
+  epoch(project: string): number {
+    return this.#projects.known(project)?.epoch ?? 0;
+  }
+
+  /** What is to be kept with the state of a project. */
+  note(project: string): StateNote {
+    return this.#projects.of(project).live.note();
+  }
+
+  /** Whether a newer build has made changes to a project that this one cannot read. */
+  isTooNew(project: string): boolean {
+    return this.#projects.known(project)?.live.isTooNew ?? false;
+  }
+
+  /** What could not be understood, and what is served instead of each. */
   problems(): readonly (Problem & { readonly project: string })[] {
-    return [...this.#projects.values()].flatMap((live) =>
-      live.problems().map((problem) => ({ ...problem, project: live.key })),
-    );
+    return this.#projects
+      .all()
+      .flatMap((live) => live.problems().map((problem) => ({ ...problem, project: live.key })));
   }
 
   /** Projects that are served as they last were, and why. */
   troubles(): readonly { readonly project: string; readonly trouble: Trouble }[] {
-    return [...this.#projects.values()].flatMap(({ key, trouble }) =>
-      trouble === undefined ? [] : [{ project: key, trouble }],
-    );
+    return this.#projects
+      .all()
+      .flatMap(({ key, trouble }) => (trouble === undefined ? [] : [{ project: key, trouble }]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed = true;
+    this.#disposed.abort();
+    this.#loaded.reject(new FlagError('unavailable', 'this replica is stopping', { reason: 'STOPPING' }));
     this.#subscription?.[Symbol.dispose]();
-    this.#reconnection?.[Symbol.dispose]();
-    this.#poll?.[Symbol.dispose]();
-    await this.#verifying;
+    await this.#polling[Symbol.asyncDispose]();
   }
 
-  #live(project: string): LiveProject {
-    let live = this.#projects.get(project);
-    if (live === undefined) {
-      const applied = (step: Applied) => {
-        for (const listener of this.#listeners) listener(step);
-      };
-      live = new LiveProject(project, { ...this.#parts, applied });
-      this.#projects.set(project, live);
-    }
-    return live;
+  #hear({ change, project, revision, hash }: ChangeNotice): void {
+    const live = this.#projects.known(project)?.live;
+    if (live === undefined || live.trouble !== undefined) void this.#polling.now();
+    else if (revision > live.state.revision)
+      void this.#projects.hear(live, revision, change?.hash === hash ? change : undefined);
+    else if (revision === live.state.revision && hash !== live.state.hash) void this.#polling.now();
   }
 
-  #hear(notice: ChangeNotice): void {
-    const { change, project } = notice;
-    if (notice.revision <= (this.#projects.get(project)?.state.revision ?? 0)) return;
-    const live = this.#live(project);
-    const isWhole = change !== undefined && change.project === project && hashOf(change) === notice.hash;
-    if (isWhole && live.offer(change)) return;
-    live.fetch().catch((error: unknown) => this.#parts.report('cannot read the log', { project, error }));
-  }
-
-  /** Compares every project with the log. Rejects if the log cannot be reached at all. */
-  async #verify(): Promise<void> {
+  async #compareAll(): Promise<number> {
     const startedAt = this.#parts.clock.monotonic();
-    const heads = new Map((await this.#parts.log.heads()).map((head) => [head.project, head]));
-    this.#reachedAt = startedAt;
-    for (const project of new Set([...heads.keys(), ...this.#projects.keys()])) {
-      if (this.#disposed) return;
-      await this.#live(project)
-        .compare(heads.get(project), startedAt)
-        .catch((error: unknown) => this.#parts.report('cannot read the log', { project, error }));
-    }
-  }
-
-  #schedulePoll(): void {
-    this.#poll?.[Symbol.dispose]();
-    if (this.#disposed) return;
-    const delayMs = this.#parts.bus.connected() ? POLL_MS : POLL_DISCONNECTED_MS;
-    this.#poll = this.#parts.clock.after(delayMs, () => this.#look());
-  }
-
-  /** Compares with the log now, or once more when the comparison that runs has come to its end. */
-  #look(): void {
-    if (this.#disposed) return;
-    this.#poll?.[Symbol.dispose]();
-    this.#verifying = this.#verifying
-      .then(() => this.#verify())
-      .catch((error: unknown) => this.#parts.report('cannot reach the log', { error }))
-      .finally(() => this.#schedulePoll());
+    const heads = await this.#parts.log.heads();
+    if (await this.#projects.compareAll(heads, startedAt, this.#disposed.signal)) this.#loaded.resolve();
+    return startedAt;
   }
 }
 
@@ -215,5 +241,13 @@ function inTrouble(project: string, trouble: Trouble): FlagError {
   const what = trouble === 'forked' ? 'was rewritten' : 'is damaged';
   return new FlagError('failed_precondition', `the log of project ${project} ${what}`, {
     reason: `LOG_${trouble.toUpperCase()}`,
+  });
+}
+
+function notReached(revision: number, reached: number): FlagError {
+  return new FlagError('unavailable', `revision ${revision} is not here yet`, {
+    reason: 'REVISION_NOT_REACHED',
+    retryAfterMs: 100,
+    metadata: { revision: String(reached) },
   });
 }

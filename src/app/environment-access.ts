@@ -57,5 +57,5 @@ export function snapshotSince(
   if (snapshot !== undefined && snapshot.revision >= minRevision) return snapshot;
   if (minRevision === 0) return snapshotAt(catalog, place);
   // The environment may be as new as the revision.
-  return catalog.catchUp(place.project, minRevision).then(() => snapshotAt(catalog, place));
+  return catalog.reach(place.project, minRevision).then(() => snapshotAt(catalog, place));
 }

@@ -1,8 +1,9 @@
 import { brokenFlag } from '../core/broken-flag.ts';
-import type { Operation } from '../core/change.ts';
+import type { ObjectId } from '../core/change.ts';
 import { type CompiledFlag, compileFlag } from '../core/compile-flag.ts';
 import { type CompiledSegment, compileSegment } from '../core/compile-segment.ts';
 import type { Release, Segment } from '../core/model.ts';
+import { remarkedFlag } from '../core/remarked-flag.ts';
 import {
   buildSnapshot,
   type Changes,
@@ -12,14 +13,14 @@ import {
   updateSnapshot,
 } from '../core/snapshot.ts';
 import { type ProjectState, settingsOf } from './project-state.ts';
-import type { Quarantine } from './quarantine.ts';
-import { touchedBy, touchedIn } from './touched.ts';
+import type { Problem, Quarantine } from './quarantine.ts';
+import { touchedIn } from './touched.ts';
 
 /** One environment of a project, compiled. */
 export function snapshotOf(state: ProjectState, environment: string, quarantine?: Quarantine): Snapshot {
   const all = <T>(keys: Iterable<string>, compile: (key: string) => T | undefined) =>
     [...keys].map(compile).filter((compiled) => compiled !== undefined);
-  const broken = quarantine?.problems().flatMap(({ id }) => (id.kind === 'flag' ? [id.key] : [])) ?? [];
+  const broken = quarantine?.problems().flatMap(({ id }) => (id?.kind === 'flag' ? [id.key] : [])) ?? [];
   return buildSnapshot({
     project: state.key,
     environment,
@@ -47,9 +48,8 @@ export class EnvironmentSnapshots {
     );
   }
 
-  /** Recompiles what the operations touch, and nothing else. */
-  advance(state: ProjectState, operations: readonly Operation[], quarantine: Quarantine): void {
-    const ids = touchedBy(operations);
+  /** Recompiles these objects, and nothing else. */
+  advance(state: ProjectState, ids: readonly ObjectId[], quarantine: Quarantine): void {
     const next = new Map<string, Snapshot>();
     for (const environment of liveEnvironments(state)) {
       const previous = this.#snapshots.get(environment);
@@ -101,7 +101,13 @@ function flagIn(
   const brokenSettings = quarantine?.problemWith({ kind: 'settings', environment, key });
   if (brokenSettings !== undefined && settings.version === 0)
     return brokenFlag(key, brokenSettings.revision, brokenSettings.message, flag.state);
-  return compileFlag(flag.state, settings.state, Math.max(flag.version, settings.version));
+  const compiled = compileFlag(flag.state, settings.state, Math.max(flag.version, settings.version));
+  const problem = broken ?? brokenSettings;
+  return problem === undefined ? compiled : remarkedFlag(compiled, remarkOn(problem));
+}
+
+function remarkOn({ revision, message }: Problem): string {
+  return `revision ${revision} is not understood (${message}): this is as it was before`;
 }
 
 const segments = new WeakMap<Segment, CompiledSegment>();

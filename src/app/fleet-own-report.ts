@@ -1,6 +1,6 @@
-import type { ObjectId } from '../core/change.ts';
 import type { Complaint, ReplicaReport } from '../ports/fleet-registry.ts';
 import type { Catalog } from './catalog.ts';
+import { nameOf } from './quarantine.ts';
 
 /** What does not change while a replica runs. */
 export type Self = Pick<ReplicaReport, 'id' | 'name' | 'version' | 'startedAt'>;
@@ -20,7 +20,9 @@ export function ownReport(
     stalenessMs: Math.min(staleness.reduce(higher, Math.round(catalog.silenceMs())), LONGEST_MS),
     applied: new Map(states.map(({ key, revision }) => [key, revision])),
     troubles: first(catalog.troubles().map(({ project, trouble }) => ({ project, what: trouble }))),
-    quarantined: first(catalog.problems().map(({ project, id }) => ({ project, what: nameOf(id) }))),
+    quarantined: first(
+      catalog.problems().map((problem) => ({ project: problem.project, what: nameOf(problem) })),
+    ),
   };
 }
 
@@ -30,9 +32,4 @@ function higher(a: number, b: number): number {
 
 function first(complaints: readonly Complaint[]): readonly Complaint[] {
   return complaints.slice(0, MOST_COMPLAINTS);
-}
-
-/** `flag checkout`, or `settings checkout in production`. */
-function nameOf({ kind, key, environment }: ObjectId): string {
-  return environment === '' ? `${kind} ${key}` : `${kind} ${key} in ${environment}`;
 }

@@ -1,20 +1,20 @@
-import type { Change, Head, Operation } from '../core/change.ts';
-import { FlagError } from '../core/errors.ts';
+import type { Change, Head, ObjectId } from '../core/change.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Projection } from '../ports/projection.ts';
-import { hashOf } from './change-hash.ts';
 import { EnvironmentSnapshots } from './environment-snapshot.ts';
+import { descended, type Lineage, NO_LINEAGE } from './lineage.ts';
+import { faultIn, positionAfter, readNext } from './log-reader.ts';
 import { applyChange, emptyState, type ProjectState } from './project-state.ts';
-import { type Problem, Quarantine } from './quarantine.ts';
-import { restoreState } from './restore-state.ts';
+import { type Problem, Quarantine, type Report } from './quarantine.ts';
+import type { Restored } from './restore-state.ts';
+import type { StateNote } from './state-note.ts';
 import { RecentChanges, type Touched, touchedInLog } from './touched.ts';
 
 /** A step of a project, and the project before and after it. */
 export interface Applied {
   readonly project: string;
-  /** Absent when the state was restored as a whole. */
+  /** Absent when the state was restored as a whole, or goes on behind a change that cannot be read. */
   readonly change?: Change;
   readonly before: ProjectState;
   readonly after: ProjectState;
@@ -22,10 +22,9 @@ export interface Applied {
 
 export interface LiveParts {
   readonly log: ChangeLog;
-  readonly projection: Projection;
   readonly clock: Clock;
   /** Hears of what is wrong but does not stop anything. */
-  readonly report: (problem: string, details: Readonly<Record<string, unknown>>) => void;
+  readonly report: Report;
   readonly applied: (applied: Applied) => void;
 }
 
@@ -33,10 +32,9 @@ export interface LiveParts {
 export type Trouble =
   /** The log contradicts what was applied: it was rewritten or restored from an older backup. */
   | 'forked'
-  /** An entry of the log cannot be read. */
+  /** The log cannot be read any further. */
   | 'damaged';
 
-const PAGE = 500;
 const LONGEST_STALENESS_MS = 0xffff_ffff;
 
 /** One project as this replica knows it: its state, its environments compiled, and how far both can be trusted. */
@@ -44,11 +42,14 @@ export class LiveProject {
   readonly key: string;
   readonly #parts: LiveParts;
   readonly #snapshots = new EnvironmentSnapshots();
-  readonly #quarantine = new Quarantine();
+  readonly #quarantine: Quarantine;
   readonly #recent = new RecentChanges();
   #state: ProjectState;
-  #genesis = '';
+  #lineage: Lineage = NO_LINEAGE;
   #trouble: Trouble | undefined;
+  #isTooNew = false;
+  #isUnproven = false;
+  #isInPart = false;
   #verifiedAt = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> | undefined;
 
@@ -56,19 +57,36 @@ export class LiveProject {
     this.key = key;
     this.#parts = parts;
     this.#state = emptyState(key);
+    this.#quarantine = new Quarantine((problem, details) =>
+      parts.report(problem, { project: key, ...details }),
+    );
   }
 
   get state(): ProjectState {
     return this.#state;
   }
 
-  /** The hash of the first change: the same for ever and on every replica; empty if there is none. */
-  get genesis(): string {
-    return this.#genesis;
+  get lineage(): Lineage {
+    return this.#lineage;
   }
 
   get trouble(): Trouble | undefined {
     return this.#trouble;
+  }
+
+  /** A newer build has made changes that this one cannot read: it must not plan any on what it knows. */
+  get isTooNew(): boolean {
+    return this.#isTooNew;
+  }
+
+  /** It was restored, and the log has never been found to say the same. */
+  get isUnproven(): boolean {
+    return this.#isUnproven;
+  }
+
+  /** It was restored without what an earlier build did not understand; this one may. */
+  get isInPart(): boolean {
+    return this.#isInPart;
   }
 
   /** Undefined for an environment that does not exist or is archived, or of a project that is. */
@@ -86,6 +104,32 @@ export class LiveProject {
     return Math.min(Math.max(0, elapsed), LONGEST_STALENESS_MS);
   }
 
+  /** What whoever restores this state later has to know of it. */
+  note(): StateNote {
+    const { clock } = this.#parts;
+    const { genesis, adoptions } = this.#lineage;
+    const verifiedAt = clock.now() - (clock.monotonic() - this.#verifiedAt);
+    return {
+      ...{ genesis, adoptions, time: this.#state.time, problems: this.problems() },
+      ...(Number.isFinite(verifiedAt) && { verifiedAt: Math.floor(verifiedAt) }),
+    };
+  }
+
+  /** Begins with what an earlier process knew. How old that is counts by the clock that both have. */
+  restore({ state, lineage, problems, verifiedAt }: Restored): void {
+    const { clock } = this.#parts;
+    const ageMs = verifiedAt === undefined ? Number.NaN : clock.now() - verifiedAt;
+    if (ageMs >= 0) this.#verifiedAt = clock.monotonic() - ageMs;
+    this.#quarantine.add(problems);
+    this.#lineage = lineage;
+    this.#isUnproven = true;
+    this.#isInPart = problems.length > 0;
+    const before = this.#state;
+    this.#state = state;
+    this.#snapshots.rebuild(state, this.#quarantine);
+    this.#parts.applied({ project: this.key, before, after: state });
+  }
+
   /** Applies a change if it is the very next one; otherwise leaves it to `fetch` and returns false. */
   offer(change: Change): boolean {
     const { revision, hash } = this.#state;
@@ -94,10 +138,11 @@ export class LiveProject {
     return true;
   }
 
-  /** The same for a change that this process committed. A log that begins with it is known from its beginning. */
-  commit(change: Change): boolean {
-    if (change.revision === 1) this.#verifiedAt = this.#parts.clock.monotonic();
-    return this.offer(change);
+  /** The same for a change that this process began to append at that moment: nobody else had appended any before. */
+  commit(change: Change, startedAt: number): boolean {
+    const isNext = this.offer(change);
+    if (isNext) this.#verified(startedAt);
+    return isNext;
   }
 
   /** Compares with the log's head, and fetches what is missing. Rejects with `unavailable` if the log cannot be read. */
@@ -108,8 +153,8 @@ export class LiveProject {
       await this.fetch();
       // A run that was under way may have read the log before it had this head.
       if (running !== undefined && this.#state.revision < (head?.revision ?? 0)) await this.fetch();
-    }
-    if (this.#trouble === undefined) this.#verifiedAt = startedAt;
+    } else if (this.#trouble !== undefined) await this.fetch();
+    this.#verified(startedAt);
   }
 
   /** Applies what the log has beyond this; calls at the same time share one run. */
@@ -120,8 +165,15 @@ export class LiveProject {
     return this.#fetching;
   }
 
-  /** What one environment has to look at again after changes `after < revision <= upTo`. */
-  touched(environment: string, after: number, upTo: number): Touched | Promise<Touched> {
+  /**
+   * What one environment has to look at again after changes `after < revision <= upTo`; undefined if nobody can say at
+   * the moment.
+   */
+  touched(
+    environment: string,
+    after: number,
+    upTo: number,
+  ): Touched | undefined | Promise<Touched | undefined> {
     return (
       this.#recent.touched(environment, after, upTo) ??
       touchedInLog(this.#parts.log, this.key, environment, after, upTo)
@@ -138,29 +190,24 @@ export class LiveProject {
     return change?.hash;
   }
 
-  #apply(change: Change): void {
-    const operations: readonly Operation[] = this.#quarantine.admit(change);
-    const before = this.#state;
-    const after = applyChange(before, { ...change, operations });
-    this.#state = after;
-    if (change.revision === 1) this.#genesis = change.hash;
-    this.#recent.add(change, before);
-    this.#snapshots.advance(after, change.operations, this.#quarantine);
-    this.#parts.applied({ project: this.key, change, before, after });
+  #verified(startedAt: number): void {
+    if (startedAt < this.#verifiedAt) return;
+    if (this.#trouble === undefined) this.#verifiedAt = startedAt;
+    if (this.#trouble === undefined) this.#isUnproven = false;
   }
 
   async #readOn(): Promise<void> {
-    if (this.#state.revision === 0) await this.#restore();
-    while (this.#trouble !== 'forked') {
-      const changes = await this.#page();
-      if (changes.length === 0) break;
-      for (const change of changes) {
-        if (change.revision <= this.#state.revision) continue;
-        if (hashOf(change) !== change.hash || !this.offer(change))
-          return this.#troubled('forked', change.revision);
+    if (this.#trouble === 'forked' && !(await this.#isBack())) return;
+    for (;;) {
+      const next = await readNext(this.#parts.log, this.key, this.#state.revision);
+      if (next.kind === 'unreadable') {
+        if (!(await this.#pass(next))) return;
+        continue;
       }
+      if (next.changes.length === 0) break;
+      for (const change of next.changes) if (!(await this.#take(change))) return;
     }
-    if (this.#trouble !== undefined) return;
+    this.#trouble = undefined;
     // Taken first: while the head is being asked for, a commit of our own may go on from here.
     const { revision, hash } = this.#state;
     const head = await this.#parts.log.head(this.key);
@@ -169,19 +216,46 @@ export class LiveProject {
       this.#troubled('forked', revision);
   }
 
-  /** The next changes, up to one that cannot be read. */
-  async #page(): Promise<readonly Change[]> {
-    const from = this.#state.revision;
-    try {
-      const changes = await this.#parts.log.read(this.key, from, PAGE);
-      if (this.#trouble === 'damaged') this.#trouble = undefined;
-      return changes;
-    } catch (error) {
-      if (!(error instanceof FlagError) || error.details.reason !== 'LOG_DAMAGED') throw error;
-      const damaged = Number(error.details.metadata?.revision ?? from + 1);
-      this.#troubled('damaged', damaged);
-      return damaged > from + 1 ? this.#parts.log.read(this.key, from, damaged - 1 - from) : [];
+  /** False: this is as far as it goes. */
+  async #take(change: Change): Promise<boolean> {
+    if (change.revision <= this.#state.revision) return true;
+    const fault = faultIn(change);
+    if (fault !== undefined) return await this.#goOnBehind(change.revision, fault, change);
+    if (!this.offer(change)) this.#troubled('forked', change.revision);
+    return this.#trouble !== 'forked';
+  }
+
+  async #pass({ message, isTooNew }: { message: string; isTooNew: boolean }): Promise<boolean> {
+    const isPassed = await this.#goOnBehind(this.#state.revision + 1, message);
+    if (isPassed && isTooNew) this.#isTooNew = true;
+    return isPassed;
+  }
+
+  /** Leaves a change out, and whatever cannot be read behind it; false if the log does not say where it goes on. */
+  async #goOnBehind(revision: number, message: string, change?: Change): Promise<boolean> {
+    const position = await positionAfter(this.#parts.log, this.key, revision);
+    // Somebody may have told us the change meanwhile, as it was once.
+    if (this.#state.revision >= revision) return true;
+    if (position === undefined) {
+      this.#troubled('damaged', revision);
+      return false;
     }
+    if (change === undefined) this.#quarantine.add([{ revision, message }]);
+    const touched = change === undefined ? [] : this.#quarantine.refuse(change, message);
+    for (let at = revision; at < position.revision; at++)
+      this.#recent.add({ revision: at, hash: '' }, [], this.#state);
+    this.#advance({ ...this.#state, ...position }, touched, undefined);
+    return true;
+  }
+
+  /** Whether the log holds again what it held when this state was made. */
+  async #isBack(): Promise<boolean> {
+    const { revision, hash } = this.#state;
+    const [change] = await this.#parts.log.read(this.key, revision - 1, 1);
+    if (change?.hash !== hash) return false;
+    this.#parts.report('the log is again as it was', { project: this.key, revision });
+    this.#trouble = undefined;
+    return true;
   }
 
   #troubled(trouble: Trouble, revision: number): void {
@@ -193,14 +267,18 @@ export class LiveProject {
     this.#trouble = trouble;
   }
 
-  /** Starts from the projection, if it is of this very history. */
-  async #restore(): Promise<void> {
-    const restored = await restoreState(this.#parts.projection, this.#parts.log, this.key);
-    if (restored === undefined || this.#state.revision > 0) return;
+  #apply(change: Change): void {
+    const { operations, touched } = this.#quarantine.admit(change);
+    const admitted = { ...change, operations };
+    this.#lineage = descended(this.#lineage, change);
+    this.#advance(applyChange(this.#state, admitted), touched, admitted);
+  }
+
+  #advance(after: ProjectState, touched: readonly ObjectId[], change: Change | undefined): void {
     const before = this.#state;
-    this.#state = restored.state;
-    this.#genesis = restored.genesis;
-    this.#snapshots.rebuild(restored.state, this.#quarantine);
-    this.#parts.applied({ project: this.key, before, after: restored.state });
+    this.#state = after;
+    this.#recent.add(after, touched, before);
+    this.#snapshots.advance(after, touched, this.#quarantine);
+    this.#parts.applied({ project: this.key, before, after, ...(change && { change }) });
   }
 }

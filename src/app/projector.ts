@@ -1,26 +1,40 @@
 import type { Operation } from '../core/change.ts';
+import type { Instant } from '../core/model.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Position, Projection } from '../ports/projection.ts';
+import type { NotedPosition, Position, Projection } from '../ports/projection.ts';
 import type { Catalog } from './catalog.ts';
+import { Complaints } from './complaints.ts';
 import { objectsOf, type ProjectState } from './project-state.ts';
+import type { Report } from './quarantine.ts';
+import { noteText } from './state-note.ts';
 
 const DELAY_MS = 1_000;
 const RETRY_MS = 5_000;
+const NOTE_EVERY_MS = 30_000;
+const FAILED = 'cannot save the projection';
 const NOWHERE: Position = { revision: 0, hash: '' };
 
 interface Step {
   readonly from: Position;
-  readonly to: Position;
+  readonly to: Moment;
   readonly operations: readonly Operation[];
 }
+
+/** A position, and when the change that made it was made. */
+type Moment = Position & { readonly time: Instant };
 
 export interface ProjectorParts {
   readonly catalog: Catalog;
   readonly projection: Projection;
   readonly clock: Clock;
-  readonly report: (problem: string, details: Readonly<Record<string, unknown>>) => void;
+  readonly report: Report;
   /** Repairs what is damaged or behind at the start, and what could not be saved. Default: leaves it to the next change. */
   readonly repairs?: boolean;
+  /**
+   * It is this replica's own, to start from when nobody can be asked: what has to be known for that is noted there, and
+   * every half minute how new it is. It has to be there, so it is repaired too. Default: false.
+   */
+  readonly notes?: boolean;
 }
 
 /**
@@ -30,22 +44,26 @@ export interface ProjectorParts {
 export class Projector implements AsyncDisposable {
   readonly #parts: ProjectorParts;
   readonly #subscription: Disposable;
+  readonly #complaints: Complaints;
   readonly #backlogs = new Map<string, Step[]>();
   readonly #unseen = new Set<string>();
   #timer: Disposable | undefined;
+  #noting: Disposable | undefined;
   #flushing: Promise<void> = Promise.resolve();
   #disposed = false;
 
   constructor(parts: ProjectorParts) {
     this.#parts = parts;
-    this.#subscription = parts.catalog.subscribe(({ project, change, before }) => {
-      if (change === undefined) return;
+    this.#complaints = new Complaints(parts.clock, parts.report);
+    this.#subscription = parts.catalog.subscribe(({ project, change, before, after }) => {
       const backlog = this.#backlogs.get(project) ?? [];
       this.#backlogs.set(project, backlog);
-      backlog.push({ from: positionOf(before), to: positionOf(change), operations: change.operations });
+      if (change === undefined) this.#unseen.add(project);
+      else backlog.push({ from: positionOf(before), to: after, operations: change.operations });
       this.#soon();
     });
-    if (!parts.repairs) return;
+    if (parts.notes) this.#noteLater();
+    if (!this.#repairs) return;
     for (const { key } of parts.catalog.everyState()) this.#unseen.add(key);
     this.#soon();
   }
@@ -60,7 +78,13 @@ export class Projector implements AsyncDisposable {
     this.#disposed = true;
     this.#subscription[Symbol.dispose]();
     this.#timer?.[Symbol.dispose]();
+    this.#noting?.[Symbol.dispose]();
     await this.flush();
+    if (this.#parts.notes) await this.#note();
+  }
+
+  get #repairs(): boolean {
+    return this.#parts.repairs === true || this.#parts.notes === true;
   }
 
   #soon(delayMs = DELAY_MS): void {
@@ -72,16 +96,17 @@ export class Projector implements AsyncDisposable {
   }
 
   async #flush(): Promise<void> {
-    const { catalog, report, repairs } = this.#parts;
+    const { catalog, notes } = this.#parts;
     for (const project of new Set([...this.#unseen, ...this.#backlogs.keys()])) {
       const backlog = this.#backlogs.get(project) ?? [];
       this.#backlogs.delete(project);
-      const state = catalog.everyState().find(({ key }) => key === project);
-      // What is not understood is not in the state: only the log can tell, after a restart, that it was there.
-      if (state === undefined || catalog.problems().some((problem) => problem.project === project)) continue;
+      const state = catalog.known(project);
+      // What is not understood is not in the state: without a note only the log can tell that it was there.
+      const isInPart = catalog.problems().some((problem) => problem.project === project);
+      if (state === undefined || (isInPart && !notes)) continue;
       const isDone = await this.#save(state, backlog).catch((error: unknown) => {
-        report('cannot save the projection', { project, error });
-        if (repairs) this.#again(project);
+        this.#complaints.make(FAILED, project, { project, error });
+        if (this.#repairs) this.#again(project);
         return true;
       });
       if (!isDone) this.#putBack(project, backlog);
@@ -111,7 +136,7 @@ export class Projector implements AsyncDisposable {
       return true;
     }
     for (const { from, to, operations } of backlog.slice(next))
-      if (!(await projection.apply(state.key, from, to, operations))) return false;
+      if (!(await projection.apply(state.key, from, this.#noted(state.key, to), operations))) return false;
     return true;
   }
 
@@ -123,7 +148,38 @@ export class Projector implements AsyncDisposable {
 
   async #replace(state: ProjectState): Promise<void> {
     const objects = [...objectsOf(state)].map(({ state: object, version }) => ({ object, version }));
-    await this.#parts.projection.reset(state.key, positionOf(state), objects);
+    await this.#parts.projection.reset(state.key, this.#noted(state.key, state), objects);
+  }
+
+  /** A position with what has to be known of the state there: how new it is only if it is the one that is served. */
+  #noted(project: string, { time, ...at }: Moment): NotedPosition {
+    const { catalog, notes } = this.#parts;
+    const position = positionOf(at);
+    if (!notes) return position;
+    const { verifiedAt, ...note } = catalog.note(project);
+    const served = catalog.known(project);
+    const isServed = served !== undefined && isSame(served, position);
+    const age = isServed && verifiedAt !== undefined ? { verifiedAt } : {};
+    return { ...position, note: noteText({ ...note, time, ...age }) };
+  }
+
+  #noteLater(): void {
+    this.#noting = this.#parts.clock.after(NOTE_EVERY_MS, () => {
+      this.#flushing = this.#flushing.then(() => this.#note());
+      this.#noteLater();
+    });
+  }
+
+  /** Notes how new each state is that is here as it is served. */
+  async #note(): Promise<void> {
+    const { catalog, projection } = this.#parts;
+    for (const state of catalog.everyState()) {
+      if (state.revision === 0) continue;
+      const noted = this.#noted(state.key, state);
+      await projection
+        .apply(state.key, positionOf(state), noted, [])
+        .catch((error: unknown) => this.#complaints.make(FAILED, state.key, { project: state.key, error }));
+    }
   }
 }
 

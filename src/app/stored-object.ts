@@ -191,8 +191,12 @@ const objectState: z.ZodType<ObjectState> = z.discriminatedUnion('kind', [
 
 /** What is wrong with the shape of an object that was read, or undefined. Never throws. */
 export function shapeProblem(object: unknown): string | undefined {
-  const result = objectState.safeParse(object);
-  if (result.success) return undefined;
-  const [issue] = result.error.issues;
-  return issue === undefined ? 'unreadable' : `${issue.path.join('.')}: ${issue.message}`;
+  try {
+    const result = objectState.safeParse(object);
+    if (result.success) return undefined;
+    const [issue] = result.error.issues;
+    return issue === undefined ? 'unreadable' : `${issue.path.join('.')}: ${issue.message}`;
+  } catch {
+    return 'nested too deep';
+  }
 }

@@ -1,11 +1,9 @@
-import { type Change, idOf, type ObjectId, type ObjectKind, type Operation } from '../core/change.ts';
+import type { ObjectId, ObjectKind } from '../core/change.ts';
+import { FlagError } from '../core/errors.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
+import type { Position } from '../ports/projection.ts';
+import { identified } from './identified.ts';
 import type { ProjectState } from './project-state.ts';
-
-/** The ids of the objects that a change puts or deletes. */
-export function touchedBy(operations: readonly Operation[]): ObjectId[] {
-  return operations.map((operation) => (operation.op === 'put' ? idOf(operation.object) : operation.id));
-}
 
 /** What one environment has to look at again because of some changes. Settings count as their flag. */
 export interface Touched {
@@ -56,13 +54,15 @@ const PAGE = 500;
 export class RecentChanges {
   readonly #entries: Entry[] = [];
   readonly #shared = new Map<string, Touched>();
+  /** What was asked for last: thousands of watchers that take the same step ask one after the other. */
+  #last: { after: number; upTo: number; environment: string; touched: Touched } | undefined;
 
-  add(change: Change, before: ProjectState): void {
-    const ids = touchedBy(change.operations);
+  /** To be called for every revision, in order. */
+  add({ revision, hash }: Position, ids: readonly ObjectId[], before: ProjectState): void {
     const seenByClients = ids.flatMap(({ kind, key }) =>
       kind === 'flag' && before.flags.get(key)?.state.clientVisible ? [key] : [],
     );
-    this.#entries.push({ revision: change.revision, hash: change.hash, ids, seenByClients });
+    this.#entries.push({ revision, hash, ids, seenByClients });
     if (this.#entries.length > 2 * KEPT) this.#entries.splice(0, this.#entries.length - KEPT);
   }
 
@@ -72,6 +72,14 @@ export class RecentChanges {
    */
   touched(environment: string, after: number, upTo: number): Touched | undefined {
     if (after >= upTo) return NOTHING_TOUCHED;
+    const last = this.#last;
+    if (last?.after === after && last.upTo === upTo && last.environment === environment) return last.touched;
+    const touched = this.#find(environment, after, upTo);
+    if (touched !== undefined) this.#last = { after, upTo, environment, touched };
+    return touched;
+  }
+
+  #find(environment: string, after: number, upTo: number): Touched | undefined {
     const [oldest] = this.#entries;
     if (oldest === undefined || oldest.revision > after + 1) return undefined;
     const name = `${after}-${upTo} ${environment}`;
@@ -96,21 +104,33 @@ export class RecentChanges {
   }
 }
 
-/** The same from the log itself, which does not say what things were like before. */
+/**
+ * The same from the log itself, which does not say what things were like before; undefined if it cannot be reached, or
+ * read.
+ */
 export async function touchedInLog(
   log: ChangeLog,
   project: string,
   environment: string,
   after: number,
   upTo: number,
-): Promise<Touched> {
+): Promise<Touched | undefined> {
   const ids: ObjectId[] = [];
   for (let from = after; from < upTo; ) {
-    const changes = await log.read(project, from, Math.min(PAGE, upTo - from));
-    const last = changes.at(-1);
-    if (last === undefined) break;
-    for (const change of changes) ids.push(...touchedBy(change.operations));
+    const changes = await log.read(project, from, Math.min(PAGE, upTo - from)).catch(nothingIfUnavailable);
+    const last = changes?.at(-1);
+    if (changes === undefined || last === undefined) return undefined;
+    for (const { operations } of changes)
+      for (const operation of operations) {
+        const id = identified(operation);
+        if (id !== undefined) ids.push(id);
+      }
     from = last.revision;
   }
   return touchedIn(environment, ids);
+}
+
+function nothingIfUnavailable(error: unknown): undefined {
+  if (!(error instanceof FlagError) || error.kind !== 'unavailable') throw error;
+  return undefined;
 }

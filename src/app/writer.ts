@@ -71,6 +71,9 @@ export interface WriterParts {
 
 const ATTEMPTS = 8;
 
+/** What nothing holds up. */
+const HALTS: ReadonlySet<string> = new Set(['flag.halt', 'flag.resume', 'flag.scheduled.halt']);
+
 /**
  * The only way to change anything: plans against the head, checks the outcome, appends at head + 1. Writes of a
  * project are strictly serial, because a change that was planned on revision N can only ever become N + 1.
@@ -133,12 +136,14 @@ export class Writer {
         const { revision, time } = state;
         return { revision, time, replayed: false, unchanged: true, warnings, operations, state: next };
       }
+      if (!HALTS.has(intent.action) && this.#catalog.isTooNew(intent.project)) throw tooNew(intent.project);
       const change = makeChange(intent, state, now, operations);
+      const startedAt = this.#clock.monotonic();
       const result = await this.#log.append(change);
       if (result.kind === 'already_done' && result.change.hash !== change.hash)
         return this.#replayed(intent, result.change);
       if (result.kind === 'slot_taken') continue;
-      this.#catalog.apply(change);
+      this.#catalog.apply(change, startedAt);
       this.#bus.publish({ project: change.project, revision: change.revision, hash: change.hash, change });
       return {
         revision: change.revision,
@@ -212,6 +217,11 @@ function changesAnything(state: ProjectState, operation: Operation): boolean {
 
 function contentOf(object: ObjectState): string {
   return canonicalJson({ ...object.state, updatedAt: undefined });
+}
+
+function tooNew(project: string): FlagError {
+  const message = `a newer version of this program has changed project ${project} in a way that this one cannot read: use a newer one`;
+  return new FlagError('failed_precondition', message, { reason: 'LOG_TOO_NEW', resource: project });
 }
 
 function laterOf(a: Instant, b: Instant): Instant {

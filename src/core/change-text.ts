@@ -45,14 +45,14 @@ export function damaged(project: string, revision: number): FlagError {
 /** That a newer version of this program wrote it, in a format that this one does not know. */
 export function tooNew(project: string, revision: number, format: number): FlagError {
   const message = `revision ${revision} of project ${project} has format ${format}, and this program knows ${FORMAT} at most: use a newer one`;
-  return unreadable(message, project, revision);
+  return unreadable(message, project, revision, { format: String(format) });
 }
 
-function unreadable(message: string, project: string, revision: number): FlagError {
+function unreadable(message: string, project: string, revision: number, more = {}): FlagError {
   return new FlagError('unavailable', message, {
     reason: 'LOG_DAMAGED',
     resource: project,
-    metadata: { project, revision: String(revision) },
+    metadata: { project, revision: String(revision), ...more },
   });
 }
 

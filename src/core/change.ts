@@ -53,6 +53,11 @@ export interface Change {
   /** Of what was asked for, to tell a repeated call from another one with the same key. */
   readonly requestDigest: string;
   readonly operations: readonly Operation[];
+  /**
+   * Only in a change by which an operator takes this log, as it is, for the truth although replicas knew another: how far
+   * that other history had got.
+   */
+  readonly abandons?: number;
   /** Hexadecimal; empty for the first. */
   readonly previousHash: string;
   readonly hash: string;

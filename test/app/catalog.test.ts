@@ -342,7 +342,7 @@ describe('a project in trouble', () => {
     await cp(first.directory, copy, { recursive: true });
     await rm(join(copy, 'projection.db'), { force: true });
     const database = new DatabaseSync(join(copy, 'changes.db'));
-    database.exec("UPDATE changes SET body = '{' WHERE project = 'shop' AND revision = 4");
+    database.exec("UPDATE changes SET body = '{', hash = '' WHERE project = 'shop' AND revision = 4");
     database.close();
 
     const second = await shop(copy);

@@ -57,7 +57,7 @@ export async function openInstance(
   const writer = new Writer({ log, bus, catalog, clock, fleet, limits: DEFAULT_LIMITS });
   const access = new Access(catalog, clock, PEPPER);
   const schedules = new Schedules({ catalog, writer, clock, report });
-  const projector = new Projector({ catalog, projection, clock, report });
+  const projector = new Projector({ catalog, projection, clock, report, notes: true });
   const hub = new WatchHub(catalog, clock, { slowMs: 60_000 });
   const ending = new AbortController();
   const watch: WatchParts = {

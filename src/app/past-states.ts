@@ -3,13 +3,17 @@ import { idOf, idString, type ObjectState } from '../core/change.ts';
 import { FlagError } from '../core/errors.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
 import { emptyState, objectsOf, type ProjectState, stateOf } from './project-state.ts';
+import { shapeProblem } from './stored-object.ts';
 
 const KEPT = 8;
 const PAGE = 100;
 const MAX_WAITING = 16;
 const RETRY_AFTER_MS = 1_000;
 
-/** What projects were like at earlier revisions, made from the log again. A few states are kept to start from. */
+/**
+ * What projects were like at earlier revisions, made from the log again. What is not understood is as it last was, as
+ * it was served then. A few states are kept to start from.
+ */
 export class PastStates {
   readonly #log: ChangeLog;
   /** The most recently used last. */
@@ -67,7 +71,7 @@ export class PastStates {
       for (const change of changes) {
         for (const operation of change.operations)
           if (operation.op === 'delete') objects.delete(idString(operation.id));
-          else
+          else if (shapeProblem(operation.object) === undefined)
             objects.set(idString(idOf(operation.object)), {
               object: operation.object,
               version: change.revision,

@@ -3,6 +3,8 @@ import { History } from '../../src/app/history.ts';
 import { createProject, updateProject } from '../../src/app/manage/projects.ts';
 import { createSegment, deleteSegment, updateSegment } from '../../src/app/manage/segments.ts';
 import { objectsOf, type ProjectState } from '../../src/app/project-state.ts';
+import type { ObjectState } from '../../src/core/change.ts';
+import { changeAfter } from '../contract/samples.ts';
 import { type Instance, openInstance } from '../support/instance.ts';
 
 const segment = (key: string) => ({ key, name: key, description: '', included: [], excluded: [] });
@@ -113,4 +115,18 @@ test('a project that never was has no past', async () => {
     history.verify('nothing', undefined),
   ])
     await expect(call).rejects.toMatchObject({ kind: 'not_found' });
+});
+
+test('a past state has, in place of what nobody understands, what was served instead', async () => {
+  await instance.commit('shop', createSegment(segment('a')));
+  const { log } = instance;
+  const [newest] = await log.readBack('shop', 3, 1);
+  const misshapen = { kind: 'segment', state: { key: 'a', included: 'everybody' } } as unknown as ObjectState;
+  const operations = [{ op: 'put', object: misshapen }] as const;
+  const change = changeAfter('shop', newest, { operations, time: newest?.time ?? '' });
+  expect(await log.append(change)).toEqual({ kind: 'appended' });
+  await instance.catalog.catchUp('shop');
+  expect(contentOf(await new History(log).stateAt('shop', 3))).toEqual(
+    contentOf(instance.catalog.state('shop')),
+  );
 });

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Change } from '../../../src/core/change.ts';
 import type { Service, Told } from '../clients/service.ts';
+import type { FleetReplica } from './fleet-replica.ts';
+import { callWithin } from './grpc-calls.ts';
 import type { Scene } from './scene.ts';
 
 /** How long everybody may take, before it counts as never. */
@@ -23,7 +25,23 @@ export async function findFinals(scene: Scene): Promise<readonly Change[]> {
   }
   for (const final of found) scene.recorder.final({ ...final, environment: scene.knowledge.environment });
   await watchersAtHead(scene, log);
+  for (const replica of scene.fleet.replicas) await verify(scene, replica, log.length);
   return log;
+}
+
+/** The service's own judgement of the chain of hashes. */
+async function verify(
+  { fleet, recorder, project }: Scene,
+  replica: FleetReplica,
+  head: number,
+): Promise<void> {
+  const grpc = replica.grpc();
+  if (grpc === undefined) return;
+  const options = { token: fleet.adminToken, deadlineMs: PATIENCE_MS };
+  const asked = callWithin(grpc, 'HistoryService/VerifyHistory', { parent: project }, options);
+  const verdict = await asked.catch((error: unknown) => ({ error: String(error) }));
+  if (!('intact' in verdict && Number(verdict.revisionsChecked) === head))
+    recorder.incident(`${replica.name} does not find the log intact: ${JSON.stringify(verdict)}`);
 }
 
 async function findAll(scene: Scene, head: number) {

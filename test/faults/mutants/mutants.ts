@@ -78,14 +78,10 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
             const to = snapshot.revision;
             const rest = { kind: 'delta', from: to, to, cause: 'schedule', token: this.#token(this.#seen) };
             const flags = whole.flags.slice(1);
-            this.#rest = (function* () { yield { ...rest, content: { ...NO_CONTENT, flags } }; })();
+            const none = { segments: [], releases: [], decisions: [], deletedFlags: [], deletedSegments: [], deletedReleases: [] };
+            this.#rest = (function* () { yield { ...rest, content: { ...none, flags } }; })();
           }
           if (isEmpty`,
-      },
-      {
-        file: 'app/watch-stream.ts',
-        find: 'import { type GoodbyeReason,',
-        replace: 'import { NO_CONTENT, type GoodbyeReason,',
       },
     ],
   },

@@ -10,6 +10,7 @@ import { reasonOf } from '../checks/check.ts';
 import { Refused, type Wish } from '../clients/service.ts';
 import { wishOf } from '../clients/wishes.ts';
 import type { FleetReplica } from '../fleet/fleet-replica.ts';
+import { callWithin } from '../fleet/grpc-calls.ts';
 import type { Scene } from '../fleet/scene.ts';
 import { demand, rounds, type Scenario, SOME, until } from './scenario.ts';
 
@@ -82,6 +83,7 @@ const poison: Scenario = {
       const halted = await scene.write(`halt-${round}`, { kind: 'halt_flag', flag: 'search' });
       const mended = await scene.write(`mend-${round}`, MENDED);
       demand(halted > 0 && mended > 0, 'everything can be changed, what is broken included');
+      await lookBack(scene);
       await scene.sleep(1_000);
     });
   },
@@ -90,6 +92,28 @@ const poison: Scenario = {
 /** The flag that is halted at the end of a round must not be halted already. */
 function withoutHalts(wish: Wish): Wish {
   return wish.kind === 'halt_flag' ? { kind: 'resume_flag', flag: wish.flag } : wish;
+}
+
+/** Whoever looks at the past of it gets an answer, or a refusal, and nothing that went wrong inside. */
+async function lookBack({ fleet, project, recorder, log }: Scene): Promise<void> {
+  const grpc = fleet.replicas[0]?.grpc();
+  const poisoned = (await log()).filter(({ actor }) => actor === 'nobody');
+  for (const { revision } of poisoned)
+    for (const [method, request] of [
+      ['GetRevision', { name: `${project}/revisions/${revision}` }],
+      ['DiffRevisions', { parent: project, fromRevision: revision - 1, toRevision: revision }],
+      ['EvaluateAt', { parent: `${project}/environments/production`, revision, flagKey: 'checkout' }],
+    ] as const) {
+      if (grpc === undefined) throw new Error('the first replica is not there');
+      const options = { token: fleet.adminToken, deadlineMs: 10_000 };
+      const asked = callWithin(grpc, `HistoryService/${method}`, request, options);
+      const code = await asked.then(
+        () => '',
+        (error: unknown) => (error instanceof Refused ? error.code : String(error)),
+      );
+      if (code === 'INTERNAL' || code === 'UNKNOWN')
+        recorder.incident(`${method} of revision ${revision} was answered with ${code}`);
+    }
 }
 
 /** Also what nobody understands any more. */

@@ -34,9 +34,12 @@ export async function runSchedule(seed: number): Promise<History> {
   const directory = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'vexil-simulation-'));
   const log = await openSqliteChangeLog(directory);
   const projections = await Promise.all(REPLICAS.map((name) => openSqliteProjection(join(directory, name))));
+  const unseeded = Math.random;
   try {
     const time = new VirtualTime(START_MS);
     const random = createRandom(seed);
+    // What the service leaves to chance is decided by the seed too.
+    Math.random = () => random.whole(2 ** 31) / 2 ** 31;
     const weather: Weather = { dropPercent: 25, duplicatePercent: 10, barePercent: 20, slowMs: 40 };
     const world: SimWorld = { time, random, log, bus: new LossyBus(time, random, weather) };
     const replicas = projections.map(
@@ -44,6 +47,7 @@ export async function runSchedule(seed: number): Promise<History> {
     );
     return await run(world, replicas);
   } finally {
+    Math.random = unseeded;
     for (const projection of projections) await projection[Symbol.asyncDispose]();
     await log[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });

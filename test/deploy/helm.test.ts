@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/server/config.ts';
+import { temporaryDirectory } from '../contract/sqlite-stores.ts';
 import { at, isRecord, items, problemWith, ROOT, read } from './files.ts';
 
 const CHART = join(ROOT, 'deploy/helm/vexil');
@@ -109,6 +110,14 @@ describe.skipIf(helm === undefined)('the chart', () => {
       ];
       expect(items(container, 'volumeMounts').map((mount) => at(mount, 'name'))).toEqual(volumes);
     }
+  });
+
+  it('takes secrets from files, which end with a line break', async () => {
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, 'pepper');
+    writeFileSync(file, `${PEPPER}\n`);
+    const output = run('template', ['--set-file', `secrets.keyPepper=${file}`], FLEET);
+    expect(output).toContain(`key-pepper: "${PEPPER}"`);
   });
 
   it('makes the Secret that it mounts, or makes none if there is one', () => {

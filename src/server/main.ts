@@ -1,10 +1,12 @@
 import { fork } from 'node:child_process';
+import { getCompileCacheDir } from 'node:module';
 import { createWorkerHub, processClock, processLine } from './compose.ts';
 import { type Config, describeConfig, loadConfig } from './config.ts';
 import { stopOnSignals } from './lifecycle.ts';
 import type { Listener } from './listen.ts';
 import { mergeMetrics } from './merge-metrics.ts';
 import { listenForManagement, listenPublicly, openProcess, type ServiceProcess } from './service-process.ts';
+import { settleMemory } from './settle-memory.ts';
 import { startWorkers, type Workers } from './workers.ts';
 
 /** Runs the service as the environment says, until a signal ends it. Exits with 2 if the configuration is unusable. */
@@ -19,6 +21,7 @@ async function serveAlone(config: Config): Promise<void> {
   const listener = await listenPublicly(service, config.port);
   const management = await listenForManagement(service, () => metrics.text());
   stopOnSignals(lifecycle, process, (code) => process.exit(code));
+  settleMemory();
   readiness.unblock('starting');
   announce(service, listener.port, management);
 }
@@ -34,7 +37,9 @@ async function serveWithWorkers(config: Config): Promise<void> {
   const workers = await startWorkers({
     ...{ count: config.workers, port: config.port, clock: processClock },
     start: (index, port) => {
-      const worker = fork(WORKER, [String(index), String(port)], { serialization: 'advanced' });
+      const cache = getCompileCacheDir();
+      const env = { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) };
+      const worker = fork(WORKER, [String(index), String(port)], { serialization: 'advanced', env });
       hub.attach(processLine(worker));
       return worker;
     },
@@ -45,6 +50,7 @@ async function serveWithWorkers(config: Config): Promise<void> {
   const pages = async () => new Map([['0', await metrics.text()], ...(await workers.metrics())]);
   const management = await listenForManagement(service, async () => mergeMetrics(await pages()));
   stopOnSignals(lifecycle, process, (code) => process.exit(code));
+  settleMemory();
   readiness.unblock('starting');
   announce(service, workers.port, management);
 }

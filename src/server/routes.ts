@@ -36,10 +36,8 @@ const MANAGEMENT: readonly DescService[] = [
 /** A misspelt field of a definition is a mistake, not something to pass over. */
 const STRICT = { jsonOptions: { ignoreUnknownFields: false } };
 
-/** The names of all services, for health checks. */
-export const SERVICE_NAMES: readonly string[] = [...EVALUATION, ...MANAGEMENT].map(
-  ({ typeName }) => typeName,
-);
+/** All services but for reflection. */
+export const SERVICES: readonly DescService[] = [...EVALUATION, ...MANAGEMENT];
 
 /** Registers what one of the two ports serves. Evaluation and health are on both. */
 export function routesOf(
@@ -62,8 +60,7 @@ export function routesOf(
       router.service(HistoryService, historyService({ ...app, ...app.evaluation }), STRICT);
       router.service(FleetService, fleetService(app), STRICT);
     }
-    if (config.reflection === port)
-      reflectionRoutes(router, manages ? [...EVALUATION, ...MANAGEMENT] : EVALUATION);
+    if (config.reflection === port) reflectionRoutes(router, manages ? SERVICES : EVALUATION);
   };
 }
 

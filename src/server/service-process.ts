@@ -1,8 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createContextValues } from '@connectrpc/connect';
-import { authInterceptor, streamInterceptor } from '../rpc/auth.ts';
-import { terminateKey } from '../rpc/evaluation-service.ts';
-import { addressKey } from '../rpc/principal-key.ts';
 import { type App, compose, processClock, type Role } from './compose.ts';
 import type { Config, Exposure } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
@@ -13,8 +9,7 @@ import { createLogger, type Logger } from './logger.ts';
 import { createManagementHandler } from './management-server.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
-import { isManagement, routesOf, SERVICE_NAMES } from './routes.ts';
-import { createRpcHandler } from './rpc-handler.ts';
+import { SERVICE_NAMES } from './service-names.ts';
 import { readTlsFiles } from './tls-files.ts';
 
 /** One process of the service, running, but with no port open yet. */
@@ -82,25 +77,27 @@ export async function listenForManagement(
   return management;
 }
 
-/** What one port answers. */
+/** What one port answers, beside what has a path of its own: loaded when somebody asks, for many never do. */
 function handler(service: ServiceProcess, port: Exclude<Exposure, 'off'>): HttpHandler {
-  const { config, app, readiness, metrics, logger, lifecycle } = service;
-  return createRpcHandler({
-    routes: routesOf(app, config, port, readiness, lifecycle.stopping),
-    messages: config.messages,
-    isManagement,
-    interceptors: [
-      authInterceptor(app.access, app.admission, (refusal) => logger.warn(refusal, 'refused')),
-      streamInterceptor(app.admission),
-    ],
-    cors: { allows: (origin) => app.access.allowsOrigin(origin) },
-    recordCall: metrics.recordCall,
-    log: logger,
-    contextValues: (request, response) =>
-      createContextValues()
-        .set(addressKey, request.socket?.remoteAddress ?? '')
-        .set(terminateKey, () => ('stream' in response ? response.stream.close() : response.destroy())),
-  });
+  let loaded: HttpHandler | undefined;
+  let loading: Promise<HttpHandler> | undefined;
+  return (request, response) => {
+    if (loaded !== undefined) {
+      loaded(request, response);
+      return;
+    }
+    loading ??= import('./every-rpc.ts').then(({ everyRpc }) => everyRpc(service, port));
+    loading.then(
+      (answer) => {
+        loaded = answer;
+        answer(request, response);
+      },
+      (error: unknown) => {
+        service.logger.error({ err: error }, 'the services cannot be loaded');
+        response.destroy();
+      },
+    );
+  };
 }
 
 /** Not ready while the log has been silent for too long. Returns what ends the watch. */

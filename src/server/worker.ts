@@ -2,6 +2,7 @@ import { processLine } from './compose.ts';
 import { loadConfig } from './config.ts';
 import { stopOnSignals } from './lifecycle.ts';
 import { listenPublicly, openProcess } from './service-process.ts';
+import { settleMemory } from './settle-memory.ts';
 import type { OwnerMessage, WorkerMessage } from './workers.ts';
 
 // One of several processes that share the public port, started by main.ts: it answers calls, and follows the log that
@@ -19,6 +20,7 @@ process.on('message', (received) => {
     void metrics.text().then((text) => tell({ kind: 'metrics', call: message.call, text }));
 });
 const listener = await listenPublicly(service, port, true);
+settleMemory();
 readiness.unblock('starting');
 tell({ kind: 'listening', port: listener.port });
 

@@ -7,8 +7,9 @@ import { loadConfig } from '../../src/server/config.ts';
 import { openDataDirectory } from '../../src/server/data-directory.ts';
 import { listen } from '../../src/server/listen.ts';
 import { createReadiness } from '../../src/server/readiness.ts';
-import { isManagement, routesOf, SERVICE_NAMES } from '../../src/server/routes.ts';
+import { isManagement, routesOf } from '../../src/server/routes.ts';
 import { createRpcHandler } from '../../src/server/rpc-handler.ts';
+import { SERVICE_NAMES } from '../../src/server/service-names.ts';
 
 /** The service in this process, with sockets: what it does to the objects that all code shares can be seen. */
 export interface InProcessServer extends AsyncDisposable {

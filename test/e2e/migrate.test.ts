@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../cli/run-cli.ts';
 import { temporaryDirectory } from '../contract/sqlite-stores.ts';
+import { type Follower, follow } from '../support/follower.ts';
+import { grpcCaller } from '../support/grpc-caller.ts';
 import { mongoServerOrSkip, openTestDatabase } from '../support/mongo-server.ts';
 import { type ServerProcess, startServer } from '../support/server-process.ts';
 
@@ -18,19 +20,34 @@ function at({ url, adminToken }: ServerProcess): Record<string, string> {
   return { VEXIL_SERVER: url, VEXIL_TOKEN: adminToken };
 }
 
+/** Watches until it is up to date; with `from`, it has to be resumed from there. */
+async function watchTo(
+  { address }: ServerProcess,
+  token: string,
+  from?: Pick<Follower, 'resumeToken' | 'revision'>,
+) {
+  using grpc = grpcCaller(address);
+  using watcher = follow(grpc, { view: { definitions: {} }, token, ...from });
+  const { hello } = await watcher.start();
+  expect(hello.reason).toBe(from === undefined ? 'INTENT_REASON_NO_TOKEN' : 'INTENT_REASON_RESUMED');
+  return { resumeToken: watcher.resumeToken, revision: watcher.revision };
+}
+
 describe.skipIf(uri === undefined)('vexil migrate', () => {
-  it('moves an instance to MongoDB, where it goes on, and back: flags, history and keys are as before', {
+  it('moves an instance to MongoDB, where it goes on, and back: flags, history, keys and watches are as before', {
     timeout: 120_000,
   }, async () => {
     await using directory = await temporaryDirectory();
     await using database = openTestDatabase(uri ?? '');
     const [before, after] = [join(directory.path, 'before'), join(directory.path, 'after')];
     let serverKey: string;
+    let watched: Pick<Follower, 'resumeToken' | 'revision'>;
     {
       await using server = await startServer({ dataDir: before });
       await done(['flag', 'create', 'banner', '--enable', 'production'], at(server));
       await done(['flag', 'rule', 'add', 'banner', '--when', 'plan in pro', '--serve', 'on'], at(server));
       serverKey = await done(['-q', 'key', 'create', '--kind', 'server'], at(server));
+      watched = await watchTo(server, serverKey);
 
       const early = await runCli([
         'migrate',
@@ -69,6 +86,7 @@ describe.skipIf(uri === undefined)('vexil migrate', () => {
       const there = { VEXIL_SERVER: replica.url, VEXIL_TOKEN: adminToken };
       expect(await done(evaluated, { ...there, ...asServer })).toContain('banner = true');
       await done(['flag', 'halt', 'banner', '--reason', 'over there'], there);
+      watched = await watchTo(replica, serverKey, watched);
       await replica.stop();
     }
 
@@ -77,6 +95,7 @@ describe.skipIf(uri === undefined)('vexil migrate', () => {
     await using server = await startServer({ dataDir: after });
     expect(await done(['history', 'verify'], at(server))).toBe('intact: 5 revisions checked');
     expect(await done(evaluated, { VEXIL_SERVER: server.url, ...asServer })).toContain('HALTED: over there');
+    expect((await watchTo(server, serverKey, watched)).revision).toBe(5);
     await server.stop();
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { initialSettings } from '../../../src/core/model.ts';
 import type { History, OperationSeen, WatchSeen } from '../history/history.ts';
 import { brokenIn, violationsIn } from './checker.ts';
 import { activityIn, checkMeaning } from './i16-meant.ts';
@@ -202,6 +203,18 @@ describe('the checker names', () => {
 
   it('I12 for a change that nobody asked for', () => {
     expect(broken((good) => ({ operations: good.operations.slice(1) }))).toEqual(['I12']);
+  });
+
+  it('I12 for a change that was planned and did not happen', () => {
+    const at = '2026-01-01T00:00:30.000Z';
+    const planned = { id: 'later', at, action: { kind: 'enable' as const }, by: 'anna' };
+    const state = { ...initialSettings('search'), scheduledChanges: [planned] };
+    const object = { kind: 'settings', environment: 'production', state } as const;
+    const log = [...sampleLog(), sealed(sampleLog(), 7, [{ op: 'put', object }])];
+    const problems = (asOf: string) =>
+      violationsIn({ ...goodHistory(), log, asOf }).filter(({ message }) => message.includes(at));
+    expect(problems('2026-01-01T00:01:00.000Z')).toMatchObject([{ invariant: 'I12' }]);
+    expect(problems('2026-01-01T00:00:31.000Z')).toEqual([]);
   });
 
   it('I15 for an answer that no client may get, and for an incident', () => {

@@ -15,6 +15,7 @@ export function goodHistory(): History {
   const log = sampleLog();
   const operations = log.slice(1).map(({ revision }) => operation(revision));
   return {
+    asOf: '2026-01-01T00:01:00.000Z',
     ...{ operations, log, beganAt: 1, incidents: [], healedAt: 700, convergeWithinMs: 3_000 },
     watchers: [
       {

@@ -10,6 +10,8 @@ export type Wish =
   | { readonly kind: 'set_value'; readonly flag: string; readonly value: string }
   | { readonly kind: 'halt_flag'; readonly flag: string }
   | { readonly kind: 'resume_flag'; readonly flag: string }
+  /** To be done by the service itself at that time (an instant), once, whichever replica is first. */
+  | { readonly kind: 'plan'; readonly flag: string; readonly at: string; readonly halts: boolean }
   /** Gives one user more the other variation, in this environment. */
   | {
       readonly kind: 'add_target';

@@ -13,7 +13,7 @@ export const BERT = { targetingKey: 'bert', attributes: {} } as const;
 export function wishOf(random: Random, knowledge: Knowledge, key: string): Wish {
   const flag = random.pick(random.oneIn(3) ? PASSING_FLAGS : LASTING_FLAGS);
   const passing = random.pick(PASSING_FLAGS);
-  switch (random.whole(12)) {
+  switch (random.whole(13)) {
     case 0:
       return { kind: 'create_flag', flag: passing };
     case 1:
@@ -34,9 +34,16 @@ export function wishOf(random: Random, knowledge: Knowledge, key: string): Wish 
       return random.oneIn(3)
         ? { kind: 'revert_to', revision: Math.max(FIRST_REVERTIBLE, knowledge.head - 1 - random.whole(6)) }
         : { kind: 'set_value', flag, value: key };
+    case 9:
+      return { kind: 'plan', flag, at: soon(random, knowledge), halts: random.oneIn(2) };
     default:
       return { kind: 'set_value', flag, value: key };
   }
+}
+
+/** Within two seconds, but not so soon that it is past by the time it is asked for. */
+function soon(random: Random, { wallMs }: Knowledge): string {
+  return new Date(Math.round(wallMs()) + 500 + random.whole(1_500)).toISOString();
 }
 
 /** Before that, not everything is there that has to last. */

@@ -16,6 +16,8 @@ export interface Knowledge {
   /** The version that each flag had when somebody last changed it. */
   readonly versions: Map<string, number>;
   head: number;
+  /** The wall clock of the service: epoch milliseconds. */
+  readonly wallMs: () => number;
 }
 
 export interface WriterParts {

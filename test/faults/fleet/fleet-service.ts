@@ -86,6 +86,14 @@ function callFor(
       return ['FlagService/HaltFlag', { name: settingsName(wish.flag), reason: options.reason, options }];
     case 'resume_flag':
       return ['FlagService/ResumeFlag', { name: settingsName(wish.flag), options }];
+    case 'plan': {
+      const action = wish.halts ? { haltReason: options.reason } : { resume: true };
+      const scheduledChange = { id: key, time: wish.at, ...action };
+      return [
+        'FlagService/CreateScheduledChange',
+        { name: settingsName(wish.flag), scheduledChange, options },
+      ];
+    }
     case 'add_target':
       return [
         'FlagService/SetTarget',

@@ -89,7 +89,7 @@ export async function playScene(
       if (replica.hasDied()) scene.recorder.incident(`${replica.name} has died: ${replica.server.output()}`);
     const log = await findFinals(scene);
     await everybody();
-    return scene.recorder.history(log);
+    return scene.recorder.history(log, new Date().toISOString());
   } catch (error) {
     await fleet.heal().catch(() => undefined);
     await everybody();
@@ -129,7 +129,7 @@ async function setScene(
   recorder.begin(head);
   await everywhere(services, head);
   const random = createRandom(seed);
-  const knowledge = { environment: 'production', versions: new Map<string, number>(), head };
+  const knowledge: Knowledge = { environment: 'production', versions: new Map(), head, wallMs: Date.now };
   const sleep = async (ms: number) => void (await delay(ms));
   const pace = { sleep, over: watching };
   return {

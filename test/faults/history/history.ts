@@ -1,5 +1,6 @@
 import type { Change } from '../../../src/core/change.ts';
 import type { Context } from '../../../src/core/context.ts';
+import type { Instant } from '../../../src/core/model.ts';
 
 /**
  * What clients saw of one project, and its log: all that the checks look at. Every time is in milliseconds of one
@@ -21,6 +22,8 @@ export interface History {
   readonly beganAt: number;
   /** What is wrong whatever the log says, such as a process that died by itself. */
   readonly incidents: readonly string[];
+  /** When the log was taken down, by the wall clock of the service. */
+  readonly asOf: Instant;
   /** The changes of the project, as the store has them at the end. */
   readonly log: readonly Change[];
 }

@@ -1,4 +1,5 @@
 import type { Change } from '../../../src/core/change.ts';
+import type { Instant } from '../../../src/core/model.ts';
 import type {
   Claim,
   EvaluationSeen,
@@ -113,11 +114,12 @@ export class Recorder {
     this.#healedAt = this.now();
   }
 
-  history(log: readonly Change[]): History {
+  /** Everything up to now, with the log as it is. */
+  history(log: readonly Change[] = [], asOf: Instant = ''): History {
     const faults: readonly FaultSeen[] = this.#faults;
     return {
       convergeWithinMs: this.#convergeWithinMs,
-      ...{ log, faults, healedAt: this.#healedAt, beganAt: this.#beganAt, incidents: this.#incidents },
+      ...{ log, asOf, faults, healedAt: this.#healedAt, beganAt: this.#beganAt, incidents: this.#incidents },
       ...{ watchers: this.#watchers, evaluations: this.#evaluations, claims: this.#claims },
       ...{ finals: this.#finals, operations: [...this.#operations.values()] },
     };

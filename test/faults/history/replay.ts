@@ -4,7 +4,7 @@ import { shapeProblem } from '../../../src/app/stored-object.ts';
 import { type Change, idOf, idString, type ObjectState } from '../../../src/core/change.ts';
 import type { Context } from '../../../src/core/context.ts';
 import { Evaluation } from '../../../src/core/evaluation.ts';
-import { initialSettings } from '../../../src/core/model.ts';
+import { type Instant, initialSettings } from '../../../src/core/model.ts';
 import type { Snapshot } from '../../../src/core/snapshot.ts';
 import { ObjectSet } from './digest.ts';
 import type { ObjectSeen, ViewSeen } from './history.ts';
@@ -41,6 +41,17 @@ export class Replay {
         this.#objects.set(id, { object: operation.object, version: change.revision });
       return id;
     });
+  }
+
+  /** What is planned for flags that can serve, in words, with its time. */
+  *planned(): Generator<readonly [what: string, at: Instant]> {
+    for (const { object } of this.#objects.values()) {
+      if (object.kind !== 'settings') continue;
+      const flag = this.#objects.get(`flag//${object.state.flag}`)?.object;
+      if (flag?.kind !== 'flag' || flag.state.status === 'archived') continue;
+      for (const { id, at } of object.state.scheduledChanges)
+        yield [`${id} of ${object.state.flag} in ${object.environment}`, at];
+    }
   }
 
   /** The environment, compiled anew from everything. */

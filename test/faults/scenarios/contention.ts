@@ -10,7 +10,7 @@ const oneFlag: Scenario = {
   least: { operations: 60, operationsInFaults: 0, resumes: 0, evaluations: 20 },
   async play(scene, stretch) {
     await scene.sleep(4_000 * stretch);
-    const { operations } = scene.recorder.history([]);
+    const { operations } = scene.recorder.history();
     const refused = operations.filter(({ outcome }) => outcome === 'fail');
     const codes = [...new Set(refused.map(({ code }) => code))];
     demand(refused.length > 0, 'somebody loses');

@@ -74,7 +74,7 @@ const storm: Scenario = {
       });
       await scene.sleep(1_000);
     });
-    const { watchers } = scene.recorder.history([]);
+    const { watchers } = scene.recorder.history();
     const snapshots = watchers.flatMap(({ messages }) =>
       messages.filter((message, at) => {
         const opened = messages[at - 1];

@@ -1,5 +1,6 @@
 import { archiveFlag, createFlag, deleteFlag } from '../../../src/app/manage/flags.ts';
 import { revertTo } from '../../../src/app/manage/revert.ts';
+import { scheduleChange } from '../../../src/app/manage/schedule.ts';
 import { updateSegment } from '../../../src/app/manage/segments.ts';
 import { haltFlag, resumeFlag } from '../../../src/app/manage/settings.ts';
 import { setTarget } from '../../../src/app/manage/targets.ts';
@@ -27,6 +28,10 @@ export async function planOf(
       return haltFlag({ environment, flag: wish.flag }, { by: 'writer', reason: key });
     case 'resume_flag':
       return resumeFlag({ environment, flag: wish.flag });
+    case 'plan': {
+      const action = wish.halts ? ({ kind: 'halt', reason: key } as const) : ({ kind: 'resume' } as const);
+      return scheduleChange({ environment, flag: wish.flag }, { id: key, at: wish.at, action, by: 'writer' });
+    }
     case 'add_target':
       return setTarget({ environment: wish.environment, flag: wish.flag }, 'b', [wish.user]);
     case 'set_segment':

@@ -66,7 +66,8 @@ async function run(world: SimWorld, replicas: readonly SimReplica[]): Promise<Hi
   const services = replicas.map((replica) =>
     simService(replica, { ...PLACE, principal: PRINCIPAL, log, time }),
   );
-  const knowledge: Knowledge = { environment: PLACE.environment, versions: new Map(), head: began };
+  const wallMs = () => START_MS + time.nowMs;
+  const knowledge: Knowledge = { environment: PLACE.environment, versions: new Map(), head: began, wallMs };
   const paces = {
     writing: { sleep: (ms: number) => time.sleep(ms), over: writing.signal },
     watching: { sleep: (ms: number) => time.sleep(ms), over: watching.signal },
@@ -80,7 +81,7 @@ async function run(world: SimWorld, replicas: readonly SimReplica[]): Promise<Hi
   await awaitHead(time, replicas, recorder, log);
   watching.abort();
   await time.runThrough(others);
-  return recorder.history(await wholeLog(log, PLACE.project));
+  return recorder.history(await wholeLog(log, PLACE.project), new Date(wallMs()).toISOString());
 }
 
 interface ClientParts {

@@ -170,7 +170,7 @@ export class Catalog implements AsyncDisposable {
     return this.#projects.of(project).live.touched(environment, after, upTo);
   }
 
-  /** The hash of the change that made a revision; undefined if there is none, empty for revision 0. */
+  /** The hash of the change that made a revision; undefined if there is none that is known, empty for revision 0. */
   hashAt(project: string, revision: number): Promise<string | undefined> {
     return this.#projects.of(project).live.hashAt(revision);
   }
@@ -212,6 +212,11 @@ export class Catalog implements AsyncDisposable {
     return this.#projects
       .all()
       .flatMap(({ key, trouble }) => (trouble === undefined ? [] : [{ project: key, trouble }]));
+  }
+
+  /** Why a project is served as it last was; undefined if it is not. */
+  troubleOf(project: string): Trouble | undefined {
+    return this.#projects.known(project)?.live.trouble;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -174,18 +174,18 @@ export class LiveProject {
     after: number,
     upTo: number,
   ): Touched | undefined | Promise<Touched | undefined> {
-    return (
-      this.#recent.touched(environment, after, upTo) ??
-      touchedInLog(this.#parts.log, this.key, environment, after, upTo)
-    );
+    const recent = this.#recent.touched(environment, after, upTo);
+    // A log that was rewritten says nothing about what is served here.
+    if (recent !== undefined || this.#trouble === 'forked') return recent;
+    return touchedInLog(this.#parts.log, this.key, environment, after, upTo);
   }
 
-  /** The hash of the change that made a revision; undefined if there is none, empty for revision 0. */
+  /** The hash of the change that made a revision; undefined if there is none that is known, empty for revision 0. */
   async hashAt(revision: number): Promise<string | undefined> {
     if (revision === 0) return '';
     if (revision === this.#state.revision) return this.#state.hash;
     const recent = this.#recent.hashAt(revision);
-    if (recent !== undefined) return recent;
+    if (recent !== undefined || this.#trouble === 'forked') return recent;
     const [change] = await this.#parts.log.read(this.key, revision - 1, 1);
     return change?.hash;
   }

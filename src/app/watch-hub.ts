@@ -2,6 +2,7 @@ import type { Clock } from '../ports/clock.ts';
 import { Alarm } from './alarm.ts';
 import type { Catalog } from './catalog.ts';
 import { SYSTEM } from './principal.ts';
+import { Turns, type TurnsOptions } from './turns.ts';
 
 const WOKEN_PER_TURN = 256;
 
@@ -34,12 +35,24 @@ interface Watcher {
 export interface HubOptions {
   /** How long a watcher may leave a message lying before it is let go. */
   readonly slowMs: number;
+  /** From 0 up to 1. Default: `Math.random`. */
+  readonly random?: () => number;
 }
+
+/** How many watchers get everything at a time; one that does not take it counts for so long only. */
+const SNAPSHOTS: TurnsOptions = { limit: 64, holdMs: 2_000 };
+
+/** Those who are sent away come back at about a thousand in a second, within ten seconds. */
+const LEAST_SPREAD_MS = 500;
+const MOST_SPREAD_MS = 10_000;
 
 /** Wakes the watchers of a project when it changes, all watchers when the service ends, and ends those that hang. */
 export class WatchHub implements Disposable {
   readonly #clock: Clock;
   readonly #alarm: Alarm;
+  readonly #random: () => number;
+  /** Whose turn it is to be sent everything. */
+  readonly snapshots: Turns;
   readonly #slowMs: number;
   readonly #watchers = new Set<Watcher>();
   readonly #subscription: Disposable;
@@ -50,6 +63,8 @@ export class WatchHub implements Disposable {
   constructor(catalog: Catalog, clock: Clock, options: HubOptions) {
     this.#clock = clock;
     this.#alarm = new Alarm(clock);
+    this.#random = options.random ?? Math.random;
+    this.snapshots = new Turns(clock, SNAPSHOTS);
     this.#slowMs = options.slowMs;
     this.#subscription = catalog.subscribe(({ project }) => {
       for (const watcher of this.#watchers)
@@ -104,8 +119,20 @@ export class WatchHub implements Disposable {
     if (this.#due.size > 0) setImmediate(() => this.#wakeSome(waveMs));
   }
 
-  /** Makes every watcher look up: keys were changed, or the service is about to end. */
+  /** After how long one who is sent away now should come back: not all at once. */
+  spreadMs(): number {
+    const within = Math.min(LEAST_SPREAD_MS + this.#watchers.size, MOST_SPREAD_MS);
+    return Math.floor(within * this.#random());
+  }
+
+  /** How long a watch lasts that may last about so long, 0 being for ever: a fifth less or more. */
+  ageOf(maxAgeMs: number): number {
+    return maxAgeMs === 0 ? Number.POSITIVE_INFINITY : maxAgeMs * (0.8 + 0.4 * this.#random());
+  }
+
+  /** Makes every watcher look up, for the service is about to end. */
   wakeAll(): void {
+    this.snapshots.open();
     for (const watcher of this.#watchers) this.#wake(watcher);
   }
 

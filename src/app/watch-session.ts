@@ -52,6 +52,7 @@ export class WatchSession implements Disposable {
   [Symbol.dispose](): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#stream[Symbol.dispose]();
     this.#seat[Symbol.dispose]();
   }
 

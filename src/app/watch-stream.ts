@@ -13,9 +13,9 @@ import {
 } from './watch-events.ts';
 import { scopeOf, type WatchParts, type WatchRequest } from './watch-request.ts';
 import { sizeOfContent } from './watch-size.ts';
+import { startReason } from './watch-start.ts';
 import { stateHashOf } from './watch-state-hash.ts';
 import type { View } from './watch-view.ts';
-import { Waiter } from './watch-waiter.ts';
 
 /** Well below what gRPC clients accept by default. */
 const MAX_DELTA_BYTES = 1024 * 1024;
@@ -35,18 +35,23 @@ interface Point {
 }
 
 /** What one watcher is told, in order: each message is worked out when it is asked for. */
-export class WatchStream {
+export class WatchStream implements Disposable {
   readonly #parts: WatchParts;
   readonly #request: WatchRequest;
   readonly #scope: Buffer;
   readonly #view: View;
-  readonly #startedAt: number;
+  /** When it has lasted as long as it may. */
+  readonly #oldAt: number;
   /** What the view was last brought to. */
   #seen: Point = { revision: 0, hash: '', at: 0 };
   /** Where the watcher knows it is; undefined before it has anything. */
   #told: Point | undefined;
   #saidAt: number;
   #ended: GoodbyeReason | undefined;
+  /** Which of the histories that this replica had one after the other the watcher is told. */
+  #epoch = 0;
+  #turn: Disposable | undefined;
+  #isOver = false;
   /** What the watch begins with; it is told that in any case. */
   #start: Generator<WatchEvent, void> | undefined;
   /** The snapshot that is being sent because a change was too large. */
@@ -57,23 +62,24 @@ export class WatchStream {
     this.#request = request;
     this.#scope = scopeOf(request);
     this.#view = viewOf(request);
-    this.#startedAt = parts.clock.now();
-    this.#saidAt = this.#startedAt;
+    this.#saidAt = parts.clock.now();
+    this.#oldAt = this.#saidAt + parts.hub.ageOf(parts.options.maxAgeMs);
   }
 
   /** Finds out where the watcher stands. What it is told about that comes from `next`. */
   async begin(hasLeft: () => boolean): Promise<void> {
     const { place, resumeToken } = this.#request;
+    const { catalog } = this.#parts;
+    const { project } = place;
     const point =
-      resumeToken === ''
-        ? undefined
-        : readToken(this.#parts.catalog.genesis(place.project), this.#scope, resumeToken);
-    if (point !== undefined && !(await this.#reached(point, hasLeft))) {
+      resumeToken === '' ? undefined : readToken(catalog.genesis(project), this.#scope, resumeToken);
+    const reason = point === undefined ? 'no_token' : await startReason(this.#parts, project, point, hasLeft);
+    if (point !== undefined && reason === 'behind') {
       this.#ended = 'behind';
       this.#told = pointOf(point);
       return;
     }
-    const reason = await this.#startReason(point);
+    this.#epoch = catalog.epoch(project);
     const moment = this.#now();
     const { snapshot } = moment;
     const touched =
@@ -81,7 +87,20 @@ export class WatchStream {
     this.#start =
       point !== undefined && touched !== undefined && this.#view.resume(snapshot, point.seenAt, touched)
         ? this.#changes(pointOf(point), moment, touched)
-        : this.#full(moment, reason === 'resumed' ? 'unknown_past' : reason);
+        : await this.#admitted(reason === 'resumed' || reason === 'behind' ? 'unknown_past' : reason);
+  }
+
+  /** Everything, once it is this watcher's turn: there are never many who get that at a time. */
+  async #admitted(reason: StartReason): Promise<Generator<WatchEvent, void> | undefined> {
+    this.#turn = await this.#parts.hub.snapshots.take();
+    if (this.#isOver) this.#turn[Symbol.dispose]();
+    return this.#isOver || this.#goodbyeReason() !== undefined ? undefined : this.#full(this.#now(), reason);
+  }
+
+  /** The watch is over. */
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    this.#turn?.[Symbol.dispose]();
   }
 
   /**
@@ -90,7 +109,10 @@ export class WatchStream {
    */
   next(): WatchEvent | undefined | Promise<WatchEvent | undefined> {
     const start = this.#start?.next();
-    if (start !== undefined && !start.done) return start.value;
+    if (start !== undefined && !start.done) {
+      if (start.value.kind === 'end') this.#turn?.[Symbol.dispose]();
+      return start.value;
+    }
     this.#start = undefined;
     const goodbye = this.#goodbyeReason();
     if (goodbye !== undefined) return this.#goodbye(goodbye);
@@ -99,6 +121,7 @@ export class WatchStream {
     this.#rest = undefined;
     const moment = this.#now();
     const { snapshot, ms } = moment;
+    if (this.#isReadAnew()) return this.#again(moment, 'history_rewritten');
     if (snapshot.revision === this.#seen.revision && ms < this.#view.changesAt) return this.#whenDue(ms);
     const touched = this.#touched(this.#seen.revision, snapshot.revision);
     return touched instanceof Promise
@@ -134,18 +157,25 @@ export class WatchStream {
     return first.done ? undefined : first.value;
   }
 
+  /** Whether this replica has another history than when it last told the watcher something. */
+  #isReadAnew(): boolean {
+    const epoch = this.#parts.catalog.epoch(this.#request.place.project);
+    const isReadAnew = epoch !== this.#epoch;
+    this.#epoch = epoch;
+    return isReadAnew;
+  }
+
   #whenDue(ms: number): WatchEvent | undefined {
     return ms >= this.#saidAt + this.#parts.options.heartbeatMs ? this.#bookmark(ms) : undefined;
   }
 
   wakeAt(): number {
-    const { heartbeatMs, maxAgeMs } = this.#parts.options;
-    const maxAgeAt = maxAgeMs > 0 ? this.#startedAt + maxAgeMs : Number.POSITIVE_INFINITY;
+    const { heartbeatMs } = this.#parts.options;
     return Math.min(
       this.#saidAt + heartbeatMs,
       this.#view.changesAt,
       this.#request.principal.expiresAt,
-      maxAgeAt,
+      this.#oldAt,
     );
   }
 
@@ -182,47 +212,24 @@ export class WatchStream {
     yield { kind: 'delta', from, to: snapshot.revision, cause, content, token: this.#token(this.#seen) };
   }
 
-  /** Waits until the log is as far as the watcher has seen it elsewhere. */
-  async #reached(point: ResumePoint, hasLeft: () => boolean): Promise<boolean> {
-    const { catalog, clock, options } = this.#parts;
-    const { project } = this.#request.place;
-    const deadline = clock.monotonic() + options.behindMs;
-    using waiter = new Waiter(this.#parts.hub, project);
-    while (catalog.state(project).revision < point.revision) {
-      const state = await catalog.catchUp(project).catch(() => undefined);
-      if (state !== undefined && state.revision >= point.revision) return true;
-      if (hasLeft() || this.#parts.ending.aborted || clock.monotonic() >= deadline) return false;
-      await waiter.wait(clock.now() + Math.min(500, options.behindMs));
-    }
-    return true;
-  }
-
-  async #startReason(point: ResumePoint | undefined): Promise<StartReason> {
-    if (point === undefined) return 'no_token';
-    const { catalog, options } = this.#parts;
-    const { project } = this.#request.place;
-    if (catalog.state(project).revision - point.revision > options.maxResumeGap) return 'compacted';
-    const hash = await catalog.hashAt(project, point.revision);
-    return hash !== undefined && shortHash(hash) === point.hash ? 'resumed' : 'history_rewritten';
-  }
-
   #touched(after: number, upTo: number): Touched | undefined | Promise<Touched | undefined> {
     const { project, environment } = this.#request.place;
     return this.#parts.catalog.touched(project, environment, after, upTo);
   }
 
   #goodbyeReason(): GoodbyeReason | undefined {
-    const { access, catalog, clock, ending, options } = this.#parts;
+    const { access, catalog, clock, ending } = this.#parts;
     const { principal, place } = this.#request;
     if (this.#ended !== undefined) return this.#ended;
     if (!access.isValid(principal)) return 'key_revoked';
     if (catalog.snapshot(place.project, place.environment) === undefined) return 'environment_gone';
     if (ending.aborted) return 'shutdown';
-    return options.maxAgeMs > 0 && clock.now() >= this.#startedAt + options.maxAgeMs ? 'max_age' : undefined;
+    return clock.now() >= this.#oldAt ? 'max_age' : undefined;
   }
 
   #goodbye(reason: GoodbyeReason): WatchEvent {
-    const retryAfterMs = reason === 'key_revoked' || reason === 'environment_gone' ? 0 : spread();
+    const isFinal = reason === 'key_revoked' || reason === 'environment_gone';
+    const retryAfterMs = isFinal ? 0 : this.#parts.hub.spreadMs();
     // What was seen here since, or is on its way in parts, the watcher does not have.
     const token = this.#told === undefined ? '' : this.#token(this.#told);
     return { kind: 'goodbye', reason, retryAfterMs, token };
@@ -292,9 +299,4 @@ function viewOf({ view, flagKeys, principal }: WatchRequest): View {
     view.context,
     flagKeys === undefined ? { clientVisibleOnly } : { clientVisibleOnly, flagKeys },
   );
-}
-
-/** Up to two seconds: so that those who are sent away together do not come back together. */
-function spread(): number {
-  return Math.floor(Math.random() * 2_000);
 }

@@ -14,7 +14,7 @@ export async function* watch(
   request: WatchRequest,
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent, never> {
-  const stream = new WatchStream(parts, request);
+  using stream = new WatchStream(parts, request);
   using waiter = new Waiter(parts.hub, request.place.project, request.terminate);
   const { seat } = waiter;
   signal.addEventListener('abort', () => waiter[Symbol.dispose](), { once: true });

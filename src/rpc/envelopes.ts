@@ -28,6 +28,12 @@ export class EnvelopeReader {
   *take(chunk: Uint8Array): Generator<Envelope, void> {
     let rest = chunk;
     do {
+      const whole = this.#wholeIn(rest);
+      if (whole !== undefined) {
+        yield { compressed: rest[0] === 1, message: whole };
+        rest = rest.subarray(HEADER_BYTES + whole.length);
+        continue;
+      }
       if (this.#message === undefined) {
         rest = this.#header.take(rest);
         if (!this.#header.full()) return;
@@ -41,6 +47,15 @@ export class EnvelopeReader {
       this.#message = undefined;
       yield { compressed: this.#flags === 1, message };
     } while (rest.length > 0);
+  }
+
+  /** The message at the beginning of what arrived, if all of it is there, and nothing is wrong with it. */
+  #wholeIn(bytes: Uint8Array): Uint8Array | undefined {
+    if (this.#message !== undefined || !this.#header.empty() || bytes.length < HEADER_BYTES) return undefined;
+    const [flags = 0, b1 = 0, b2 = 0, b3 = 0, b4 = 0] = bytes;
+    const length = ((b1 << 24) | (b2 << 16) | (b3 << 8) | b4) >>> 0;
+    if (flags > 1 || length > this.#maxBytes || bytes.length < HEADER_BYTES + length) return undefined;
+    return bytes.subarray(HEADER_BYTES, HEADER_BYTES + length);
   }
 
   /** To be called when nothing more arrives. */

@@ -39,6 +39,7 @@ export class StreamExchange implements Outlet {
   #seat: Disposable | undefined;
   #alarm: Disposable | undefined;
   #hasResponded = false;
+  #isFlushDue = false;
   #isOver = false;
 
   constructor(parts: HotParts, head: CallHead<StreamMethod>, carrier: StreamCarrier) {
@@ -72,11 +73,19 @@ export class StreamExchange implements Outlet {
         task.message(plain(envelope));
         if (this.#isOver) return;
       }
-      task.flush();
     } catch (error) {
-      task.flush();
       this.end(error);
+      return;
     }
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    flushSoon(this);
+  }
+
+  /** Has what was made of all that arrived sent, in as few pieces as can be. */
+  flush(): void {
+    this.#isFlushDue = false;
+    if (!this.#isOver) this.#task?.flush();
   }
 
   /** The caller has nothing more to say. */
@@ -114,6 +123,7 @@ export class StreamExchange implements Outlet {
 
   end(error?: unknown): void {
     if (this.#isOver) return;
+    this.flush();
     const refusal =
       error === undefined ? undefined : reportedError(error, this.#parts.logUnexpected, this.#head.name);
     this.#finish(refusal?.code);
@@ -180,4 +190,17 @@ export class StreamExchange implements Outlet {
 function plain({ compressed, message }: Envelope): Uint8Array {
   if (compressed) throw unnamedCompression();
   return message;
+}
+
+let due: StreamExchange[] = [];
+
+/** Once all is read that has arrived: several messages of one stream often come one by one. */
+function flushSoon(exchange: StreamExchange): void {
+  if (due.push(exchange) === 1) setImmediate(flushAll);
+}
+
+function flushAll(): void {
+  const exchanges = due;
+  due = [];
+  for (const exchange of exchanges) exchange.flush();
 }

@@ -39,4 +39,4 @@ export async function until(
   }
 }
 
-export const SOME: Least = { operations: 30, operationsInFaults: 2, resumes: 1, evaluations: 30 };
+export const SOME: Least = { operations: 15, operationsInFaults: 2, resumes: 1, evaluations: 10 };

@@ -47,8 +47,8 @@ export class TokenWriter {
     { readonly genesis: string; readonly point: ResumePoint; readonly token: string }
   >();
 
-  write(genesis: string, scope: Buffer, point: ResumePoint): string {
-    const name = scope.toString('latin1');
+  /** `name` is the scope's, and no other's. */
+  write(genesis: string, scope: Buffer, name: string, point: ResumePoint): string {
     const last = this.#last.get(name);
     if (last !== undefined && last.genesis === genesis && isSame(last.point, point)) return last.token;
     const token = writeToken(genesis, scope, point);

@@ -30,6 +30,8 @@ interface Watcher {
   handedAt: number;
   ring: Disposable | undefined;
   ringsAt: number;
+  isDue: boolean;
+  hasLeft: boolean;
 }
 
 export interface HubOptions {
@@ -56,7 +58,9 @@ export class WatchHub implements Disposable {
   readonly #slowMs: number;
   readonly #watchers = new Set<Watcher>();
   readonly #subscription: Disposable;
-  readonly #due = new Set<Watcher>();
+  /** In the order in which they are woken, from `#woken` on. */
+  #due: Watcher[] = [];
+  #woken = 0;
   #sweep: Disposable | undefined;
   #waveMs: number | undefined;
 
@@ -81,6 +85,8 @@ export class WatchHub implements Disposable {
       handedAt: Number.POSITIVE_INFINITY,
       ring: undefined,
       ringsAt: Number.POSITIVE_INFINITY,
+      isDue: false,
+      hasLeft: false,
     };
     this.#watchers.add(watcher);
     return {
@@ -102,21 +108,26 @@ export class WatchHub implements Disposable {
 
   /** Wakes a watcher soon: some of those that are due in each turn of the event loop, so that it never stands still. */
   #wake(watcher: Watcher): void {
-    if (!this.#watchers.has(watcher)) return;
-    if (this.#due.size === 0) setImmediate(() => this.#wakeSome(this.#clock.now()));
-    this.#due.add(watcher);
+    if (watcher.isDue || watcher.hasLeft) return;
+    watcher.isDue = true;
+    if (this.#due.push(watcher) === 1) setImmediate(() => this.#wakeSome(this.#clock.now()));
   }
 
   #wakeSome(waveMs: number): void {
-    let left = WOKEN_PER_TURN;
+    const end = Math.min(this.#woken + WOKEN_PER_TURN, this.#due.length);
     this.#waveMs = waveMs;
-    for (const watcher of this.#due) {
-      if (left-- === 0) break;
-      this.#due.delete(watcher);
+    while (this.#woken < end) {
+      const watcher = this.#due[this.#woken++];
+      if (watcher === undefined || watcher.hasLeft) continue;
+      watcher.isDue = false;
       watcher.sitter.wake();
     }
     this.#waveMs = undefined;
-    if (this.#due.size > 0) setImmediate(() => this.#wakeSome(waveMs));
+    if (this.#woken < this.#due.length) setImmediate(() => this.#wakeSome(waveMs));
+    else {
+      this.#due = [];
+      this.#woken = 0;
+    }
   }
 
   /** After how long one who is sent away now should come back: not all at once. */
@@ -149,13 +160,13 @@ export class WatchHub implements Disposable {
 
   #leave(watcher: Watcher): void {
     this.#watchers.delete(watcher);
-    this.#due.delete(watcher);
+    watcher.hasLeft = true;
     watcher.ring?.[Symbol.dispose]();
     watcher.ring = undefined;
   }
 
   #ringAt(watcher: Watcher, untilMs: number): void {
-    if (untilMs >= watcher.ringsAt || !this.#watchers.has(watcher)) return;
+    if (untilMs >= watcher.ringsAt || watcher.hasLeft) return;
     watcher.ring?.[Symbol.dispose]();
     watcher.ringsAt = untilMs;
     watcher.ring = this.#alarm.at(untilMs, () => {

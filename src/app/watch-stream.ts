@@ -1,16 +1,11 @@
 import type { Snapshot } from '../core/snapshot.ts';
 import { snapshotAt } from './environment-access.ts';
 import { type ResumePoint, readToken, shortHash, TokenWriter } from './resume-token.ts';
+import { type Delta, type Point, rememberStep, type Stand, stepTaken } from './shared-steps.ts';
 import type { Touched } from './touched.ts';
 import { DecisionsView } from './watch-decisions.ts';
 import { DefinitionsView, FilteredDefinitionsView } from './watch-definitions.ts';
-import {
-  type Content,
-  type GoodbyeReason,
-  isEmpty,
-  type StartReason,
-  type WatchEvent,
-} from './watch-events.ts';
+import { type GoodbyeReason, isEmpty, type StartReason, type WatchEvent } from './watch-events.ts';
 import { scopeOf, type WatchParts, type WatchRequest } from './watch-request.ts';
 import { sizeOfContent } from './watch-size.ts';
 import { startReason } from './watch-start.ts';
@@ -27,18 +22,12 @@ interface Moment {
   readonly ms: number;
 }
 
-/** A place in the log and in time. */
-interface Point {
-  readonly revision: number;
-  readonly hash: string;
-  readonly at: number;
-}
-
 /** What one watcher is told, in order: each message is worked out when it is asked for. */
 export class WatchStream implements Disposable {
   readonly #parts: WatchParts;
   readonly #request: WatchRequest;
   readonly #scope: Buffer;
+  readonly #scopeName: string;
   readonly #view: View;
   /** When it has lasted as long as it may. */
   readonly #oldAt: number;
@@ -61,6 +50,7 @@ export class WatchStream implements Disposable {
     this.#parts = parts;
     this.#request = request;
     this.#scope = scopeOf(request);
+    this.#scopeName = this.#scope.toString('latin1');
     this.#view = viewOf(request);
     this.#saidAt = parts.clock.now();
     this.#oldAt = this.#saidAt + parts.hub.ageOf(parts.options.maxAgeMs);
@@ -123,7 +113,32 @@ export class WatchStream implements Disposable {
     const { snapshot, ms } = moment;
     if (this.#isReadAnew()) return this.#again(moment, 'history_rewritten');
     if (snapshot.revision === this.#seen.revision && ms < this.#view.changesAt) return this.#whenDue(ms);
-    const touched = this.#touched(this.#seen.revision, snapshot.revision);
+    return this.#shared(moment) ?? this.#own(moment);
+  }
+
+  /** The step that another watcher took from here just now. */
+  #shared({ snapshot, ms }: Moment): WatchEvent | undefined {
+    if (!(this.#view instanceof DefinitionsView)) return undefined;
+    const step = stepTaken(snapshot, ms, this.#stand());
+    if (step === undefined) return undefined;
+    this.#view.changesAt = step.changesAt;
+    this.#seen = step.seen;
+    this.#told = step.seen;
+    this.#saidAt = ms;
+    return step.delta;
+  }
+
+  #stand(): Stand {
+    return {
+      scope: this.#scopeName,
+      seenRevision: this.#seen.revision,
+      toldRevision: this.#told?.revision ?? 0,
+      changesAt: this.#view.changesAt,
+    };
+  }
+
+  #own(moment: Moment): WatchEvent | undefined | Promise<WatchEvent | undefined> {
+    const touched = this.#touched(this.#seen.revision, moment.snapshot.revision);
     return touched instanceof Promise
       ? touched.then((known) => this.#step(moment, known))
       : this.#step(moment, touched);
@@ -132,22 +147,22 @@ export class WatchStream implements Disposable {
   #step(moment: Moment, touched: Touched | undefined): WatchEvent | undefined {
     const { snapshot, ms } = moment;
     if (touched === undefined) return this.#again(moment, 'unknown_past');
+    const stand = this.#stand();
     const cause = snapshot.revision > this.#seen.revision ? 'change' : 'schedule';
     const content = this.#view.step(snapshot, ms, touched);
     this.#moveTo(moment);
     if (isEmpty(content)) return this.#whenDue(ms);
     if (sizeOfContent(content) > MAX_DELTA_BYTES) return this.#again(moment, 'large_change');
-    const from = this.#told?.revision ?? 0;
-    this.#told = this.#seen;
+    const seen = this.#seen;
+    this.#told = seen;
     this.#saidAt = ms;
-    return sharedDelta({
-      kind: 'delta',
-      from,
-      to: snapshot.revision,
-      cause,
-      content,
-      token: this.#token(this.#seen),
-    });
+    const delta: Delta = {
+      ...{ kind: 'delta', from: stand.toldRevision, to: snapshot.revision, cause, content },
+      token: this.#token(seen),
+    };
+    if (this.#view instanceof DefinitionsView)
+      rememberStep(snapshot, { stand, ms, seen, changesAt: this.#view.changesAt, delta });
+    return delta;
   }
 
   /** Everything from the beginning, on the same stream. */
@@ -265,27 +280,15 @@ export class WatchStream implements Disposable {
 
   #token({ revision, hash, at }: Point): string {
     const genesis = this.#parts.catalog.genesis(this.#request.place.project);
-    return tokens.write(genesis, this.#scope, { revision, seenAt: at, hash: shortHash(hash) });
+    return tokens.write(genesis, this.#scope, this.#scopeName, {
+      revision,
+      seenAt: at,
+      hash: shortHash(hash),
+    });
   }
 }
 
 const tokens = new TokenWriter();
-
-type Delta = Extract<WatchEvent, { kind: 'delta' }>;
-
-const deltas = new WeakMap<Content, Delta>();
-
-/** The same object for all who are told the same, so that it can be written once. */
-function sharedDelta(delta: Delta): Delta {
-  const known = deltas.get(delta.content);
-  if (known !== undefined && isSameDelta(known, delta)) return known;
-  deltas.set(delta.content, delta);
-  return delta;
-}
-
-function isSameDelta(a: Delta, b: Delta): boolean {
-  return a.from === b.from && a.to === b.to && a.cause === b.cause && a.token === b.token;
-}
 
 function pointOf({ revision, hash, seenAt }: ResumePoint): Point {
   return { revision, hash, at: seenAt };

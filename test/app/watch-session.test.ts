@@ -24,7 +24,12 @@ afterEach(async () => {
 async function shop(): Promise<Instance> {
   const instance = await openInstance();
   open.push(instance);
-  const admin: Principal = { ...SERVER, kind: 'admin', environment: undefined, scopes: ['read', 'write', 'halt', 'keys'] };
+  const admin: Principal = {
+    ...SERVER,
+    kind: 'admin',
+    environment: undefined,
+    scopes: ['read', 'write', 'halt', 'keys'],
+  };
   await instance.commit(
     'shop',
     createProject({ key: 'shop', name: '', description: '', environments: ['production'] }),
@@ -133,6 +138,44 @@ describe('a watch that pushes', () => {
         expect(delta.content).toBe(first.content);
         expect(delta.token).toBe(first.token);
       }
+  });
+
+  it('says to each what it has not been told, whatever others were told who took the same step', async () => {
+    const instance = await shop();
+    const quick = watchFrom(instance);
+    const slow = watchFrom(instance);
+    await turns();
+    slow.sink.isFull = true;
+    await toggle(instance, true);
+    await turns();
+    await toggle(instance, false);
+    await turns();
+    slow.sink.isFull = false;
+    slow.session.drained();
+    await toggle(instance, true);
+    await turns();
+    const steps = (watcher: { readonly taken: readonly WatchEvent[] }) =>
+      watcher.taken.flatMap((event) => (event.kind === 'delta' ? [[event.from, event.to]] : []));
+    expect(steps(quick)).toEqual([
+      [3, 4],
+      [4, 5],
+      [5, 6],
+    ]);
+    expect(steps(slow)).toEqual([
+      [3, 4],
+      [4, 5],
+      [5, 6],
+    ]);
+    slow.sink.isFull = true;
+    await toggle(instance, false);
+    await turns();
+    await toggle(instance, true);
+    await toggle(instance, false);
+    await turns();
+    slow.session.drained();
+    await turns();
+    expect(steps(slow).at(-1)).toEqual([7, 9]);
+    expect(steps(quick).at(-1)?.[1]).toBe(9);
   });
 
   it('sends bookmarks when there is nothing else to say', async () => {

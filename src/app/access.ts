@@ -17,8 +17,11 @@ interface KnownKey {
    * flag. It goes with this object, which every change of the key replaces, and there is one for each key at most,
    * whatever callers present. It is as secret as the calls that this process receives it with, and never leaves it.
    */
-  verified: string | undefined;
+  verified: Buffer | undefined;
 }
+
+/** Where a token that is presented is put to be compared. One that is longer is none. */
+const presentedToken = Buffer.alloc(256);
 
 /** Knows every key of every project, and says who presents which. */
 export class Access implements Disposable {
@@ -51,8 +54,8 @@ export class Access implements Disposable {
    */
   authenticate(token: string): Principal {
     const recent = this.#byId.get(keyIdIn(token));
-    if (recent?.verified !== undefined && isSameText(recent.verified, token)) {
-      this.check(recent.principal);
+    if (recent?.verified !== undefined && isSameToken(recent.verified, token)) {
+      if (!this.#isGood(recent)) throw keyInvalid();
       return recent.principal;
     }
     const parsed = parseToken(token);
@@ -61,7 +64,7 @@ export class Access implements Disposable {
     const { principal, secretHash } = found;
     const presented = Buffer.from(hashSecret(this.#pepper, parsed.secret), 'hex');
     if (presented.length !== secretHash.length || !timingSafeEqual(presented, secretHash)) throw keyInvalid();
-    found.verified = token;
+    found.verified = Buffer.from(token);
     this.check(principal);
     return principal;
   }
@@ -91,8 +94,11 @@ export class Access implements Disposable {
 
   #isValid(keyId: string): boolean {
     const found = this.#byId.get(keyId);
-    if (found === undefined || found.key.revokedAt !== undefined) return false;
-    const { expiresAt } = found.principal;
+    return found !== undefined && this.#isGood(found);
+  }
+
+  #isGood({ key, principal: { expiresAt } }: KnownKey): boolean {
+    if (key.revokedAt !== undefined) return false;
     return expiresAt === Number.POSITIVE_INFINITY || this.#clock.now() < expiresAt;
   }
 
@@ -128,11 +134,12 @@ function known(project: string, key: AccessKey): KnownKey {
   return { key, principal, secretHash: Buffer.from(key.secretHash, 'hex'), verified: undefined };
 }
 
-/** Looks at every character, so that how long it takes tells nothing about where the first difference is. */
-function isSameText(a: string, b: string): boolean {
-  if (a.length !== b.length) return false;
+/** Looks at every byte, so that how long it takes tells nothing about where the first difference is. */
+function isSameToken(known: Buffer, token: string): boolean {
+  if (presentedToken.write(token) !== known.length) return false;
   let differences = 0;
-  for (let index = 0; index < a.length; index++) differences |= a.charCodeAt(index) ^ b.charCodeAt(index);
+  for (let index = 0; index < known.length; index++)
+    differences |= (known[index] ?? 0) ^ (presentedToken[index] ?? 0);
   return differences === 0;
 }
 

@@ -1,9 +1,11 @@
-import { constants, type ServerHttp2Session, type ServerOptions } from 'node:http2';
+import { constants, type ServerHttp2Session, type ServerHttp2Stream, type ServerOptions } from 'node:http2';
 import type { Socket } from 'node:net';
 import { afterSilence } from './patience.ts';
 
 const PING_INTERVAL_MS = 5_000;
 const PING_STRIKES = 5;
+/** How often a session is looked at while it idles. */
+const IDLE_LOOKS = 4;
 /** An acknowledgement of a ping is 17 bytes; more than two of them means that real data was sent in between. */
 const PING_ANSWER_BYTES = 34;
 
@@ -34,14 +36,23 @@ export function http2Options(limits: SessionLimits): ServerOptions {
   };
 }
 
+export interface SessionGuard {
+  /** To be told of each stream. */
+  opened(stream: ServerHttp2Stream): void;
+}
+
 /**
  * Watches what Node does not: a session that never finishes its opening, that idles, or that pings for the sake of
  * it. Pings every few seconds are fine, and so are any number of them while data flows.
  */
-export function guardSession(session: ServerHttp2Session, socket: Socket, limits: SessionLimits): void {
+export function guardSession(
+  session: ServerHttp2Session,
+  socket: Socket,
+  limits: SessionLimits,
+): SessionGuard {
   requireSettings(session, limits.firstBytesTimeoutMs);
-  closeWhenIdle(session, limits.idleConnectionMs);
   limitPings(session, socket);
+  return closeWhenIdle(session, limits.idleConnectionMs);
 }
 
 function requireSettings(session: ServerHttp2Session, timeoutMs: number): void {
@@ -51,18 +62,27 @@ function requireSettings(session: ServerHttp2Session, timeoutMs: number): void {
   session.once('close', stop);
 }
 
-function closeWhenIdle(session: ServerHttp2Session, idleMs: number): void {
+/** Looks from time to time, for Node's own timeout of a session is set anew with every frame, which adds up. */
+function closeWhenIdle(session: ServerHttp2Session, idleMs: number): SessionGuard {
   let open = 0;
-  const onClose = () => void open--;
-  session.on('stream', (stream) => {
-    open++;
-    stream.on('close', onClose);
-  });
-  const onTimeout = (): void => {
-    if (open === 0) session.close();
-    else session.setTimeout(idleMs);
+  let count = 0;
+  let lastCount = 0;
+  let quietLooks = 0;
+  const look = (): void => {
+    quietLooks = open === 0 && count === lastCount ? quietLooks + 1 : 0;
+    lastCount = count;
+    if (quietLooks >= IDLE_LOOKS) session.close();
   };
-  session.setTimeout(idleMs, onTimeout);
+  const timer = setInterval(look, Math.ceil(idleMs / IDLE_LOOKS)).unref();
+  session.once('close', () => clearInterval(timer));
+  const onClose = (): void => void open--;
+  return {
+    opened: (stream) => {
+      open++;
+      count++;
+      stream.on('close', onClose);
+    },
+  };
 }
 
 function limitPings(session: ServerHttp2Session, socket: Socket): void {

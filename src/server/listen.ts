@@ -150,19 +150,21 @@ function createHttp2({ limits, onRequest, onStream, onConnectionError }: ListenO
   // Turns a stream into a request and a response; the public way to that is a server with a request listener.
   const compat = http2.createServer(onRequest);
   const onError = (error: Error) => onConnectionError?.(error);
-  server.on('session', (session) => {
+  const onSession = (session: http2.ServerHttp2Session, socket: net.Socket): void => {
+    const guard = guardSession(session, socket, limits);
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
     session.on('error', onError);
     session.on('stream', (stream, headers, flags, rawHeaders) => {
+      guard.opened(stream);
       stream.on('error', onError);
       if (onStream?.(stream, headers, flags, rawHeaders) === true) return;
       compat.emit('stream', stream, headers, flags, rawHeaders);
     });
-  });
+  };
   return {
     accept: (socket) => {
-      server.once('session', (session) => guardSession(session, socket, limits));
+      server.once('session', (session) => onSession(session, socket));
       server.emit('connection', socket);
     },
     drain: () => {

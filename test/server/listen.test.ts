@@ -233,6 +233,28 @@ describe('listen', () => {
     busy.destroy();
   });
 
+  it('closes an HTTP/2 connection on which nothing runs, and none on which something does', async () => {
+    const held: Writable[] = [];
+    const running = await start({
+      limits: { ...LIMITS, idleConnectionMs: 100 },
+      onRequest: (request, response) => {
+        if (request.url === '/held') held.push(response);
+        else response.end();
+      },
+    });
+    const idle = http2.connect(origin(running));
+    const busy = http2.connect(origin(running));
+    const call = busy.request({ ':path': '/held' });
+    call.resume();
+    await expect.poll(() => held.length).toBe(1);
+    idle.request({ ':path': '/' }).resume();
+    await once(idle, 'close');
+    expect([busy.closed, busy.destroyed]).toEqual([false, false]);
+    held[0]?.end();
+    await once(call, 'close');
+    await once(busy, 'close');
+  });
+
   it('survives junk on either protocol', async () => {
     const errors: Error[] = [];
     const server = await start({ onConnectionError: (error) => errors.push(error) });

@@ -10,6 +10,9 @@ export interface Waiting {
   arm(): void;
 }
 
+/** Calls in the order in which they came. Who is answered takes itself out, and is not kept for a moment longer. */
+export type Line = (Waiting | undefined)[];
+
 /**
  * Deadlines for calls of which nearly all are answered at once, and cost no timer then. A deadline is kept to within
  * `LOOK_AFTER_MS`; who needs it earlier arms at once.
@@ -17,7 +20,7 @@ export interface Waiting {
 export class Deadlines {
   readonly #clock: Clock;
   readonly #alarm: Alarm;
-  #newcomers: Waiting[] = [];
+  #newcomers: Line = [];
   #isLooking = false;
 
   /** Goes by the time that never jumps. */
@@ -37,22 +40,22 @@ export class Deadlines {
     return this.#alarm.at(at, task);
   }
 
-  /** Has `call` armed, but for one that cannot wait for that. */
-  watch(call: Waiting, timeoutMs: number): void {
+  /** Has `call` armed. Returns the line that it waits in, of which it is the last; one that cannot wait is armed at once. */
+  watch(call: Waiting, timeoutMs: number): Line | undefined {
     if (timeoutMs <= LOOK_AFTER_MS) {
       call.arm();
-      return;
+      return undefined;
     }
     this.#newcomers.push(call);
-    if (this.#isLooking) return;
+    if (!this.#isLooking) this.#clock.after(LOOK_AFTER_MS, () => this.#look());
     this.#isLooking = true;
-    this.#clock.after(LOOK_AFTER_MS, () => this.#look());
+    return this.#newcomers;
   }
 
   #look(): void {
     const newcomers = this.#newcomers;
     this.#newcomers = [];
     this.#isLooking = false;
-    for (const call of newcomers) call.arm();
+    for (const call of newcomers) call?.arm();
   }
 }

@@ -12,7 +12,7 @@ import { type LogUnexpected, reportedError } from '../errors.ts';
 import { tooSlow } from '../request-guard.ts';
 import { callRecord, type RecordCall } from '../telemetry-interceptor.ts';
 import type { CallHead } from './call-head.ts';
-import type { Deadlines, Waiting } from './deadlines.ts';
+import type { Deadlines, Line, Waiting } from './deadlines.ts';
 import type { HotCall } from './hot-method.ts';
 import { answerOf, type HttpAnswer, refusalOf } from './http-answer.ts';
 import { type Intake, intakeOf } from './intake.ts';
@@ -48,6 +48,8 @@ export class Exchange implements Waiting {
   readonly #intake: Intake;
   readonly #startedAt: number;
   #state: 'receiving' | 'answering' | 'ended' = 'receiving';
+  #line: Line | undefined;
+  #place = 0;
   #alarm: Disposable | undefined;
 
   constructor(parts: HotParts, head: CallHead, carrier: Carrier) {
@@ -64,7 +66,8 @@ export class Exchange implements Waiting {
     const { maxMessageBytes, deadlines } = this.#parts;
     if (timeoutMs === 0) this.#refuse(timedOut());
     else if (announcedBytes > maxMessageBytes) this.#refuse(messageTooLarge(maxMessageBytes));
-    else deadlines.watch(this, timeoutMs);
+    else this.#line = deadlines.watch(this, timeoutMs);
+    this.#place = (this.#line?.length ?? 0) - 1;
   }
 
   take(chunk: Uint8Array): void {
@@ -155,6 +158,7 @@ export class Exchange implements Waiting {
   #finish(code: Code | undefined): void {
     this.#state = 'ended';
     this.#alarm?.[Symbol.dispose]();
+    if (this.#line !== undefined) this.#line[this.#place] = undefined;
     const { recordCall, deadlines } = this.#parts;
     const { name, format } = this.#head;
     recordCall(callRecord(format.protocol, name, code, deadlines.now() - this.#startedAt));

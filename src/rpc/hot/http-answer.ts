@@ -13,7 +13,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | undefined;
-  readonly trailers: Readonly<Record<string, string>> | undefined;
+  /** Behind a body there are no others: a call that fails has no body. */
+  readonly trailers: typeof OK_TRAILERS | undefined;
 }
 
 const GRPC_HEADERS: Record<Codec, Readonly<Record<string, string>>> = {
@@ -21,7 +22,8 @@ const GRPC_HEADERS: Record<Codec, Readonly<Record<string, string>>> = {
   json: { 'content-type': 'application/grpc+json' },
 };
 const CONNECT_TYPES: Record<Codec, string> = { proto: 'application/proto', json: 'application/json' };
-const OK_TRAILERS = { 'grpc-status': '0' };
+/** What ends a call of gRPC that went well. */
+export const OK_TRAILERS = { 'grpc-status': '0' };
 
 /** What the answer of a streaming call of gRPC begins with. */
 export const STREAM_HEADERS = GRPC_HEADERS.proto;

@@ -904,7 +904,8 @@ export type FlagDefinition = Message<"vexil.v1.FlagDefinition"> & {
   settings?: FlagSettings | undefined;
 
   /**
-   * The revision that last changed either.
+   * The revision that last changed either. In a watch, where both are sent as one, the versions in `flag` and
+   * `settings` say the same.
    *
    * @generated from field: int64 version = 3;
    */

@@ -16,7 +16,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vexil/v1/history_service.proto.
  */
 export const file_vexil_v1_history_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch52ZXhpbC92MS9oaXN0b3J5X3NlcnZpY2UucHJvdG8SCHZleGlsLnYxIuoBCghSZXZpc2lvbhIMCgRuYW1lGAEgASgJEhAKCHJldmlzaW9uGAIgASgDEg4KBmFjdGlvbhgDIAEoCRINCgVhY3RvchgEIAEoCRIOCgZyZWFzb24YBSABKAkSKAoEdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPaWRlbXBvdGVuY3lfa2V5GAcgASgJEhUKDXByZXZpb3VzX2hhc2gYCCABKAwSDAoEaGFzaBgJIAEoDBInCgdjaGFuZ2VzGAogAygLMhYudmV4aWwudjEuT2JqZWN0Q2hhbmdlIqMCCgxPYmplY3RDaGFuZ2USDAoEbmFtZRgBIAEoCRIOCgZvYmplY3QYAiABKAkSKQoEa2luZBgDIAEoDjIbLnZleGlsLnYxLk9iamVjdENoYW5nZS5LaW5kEicKBmJlZm9yZRgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiUKBmZpZWxkcxgGIAMoCzIVLnZleGlsLnYxLkZpZWxkQ2hhbmdlIlIKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEhAKDEtJTkRfQ1JFQVRFRBABEhAKDEtJTkRfVVBEQVRFRBACEhAKDEtJTkRfREVMRVRFRBADImoKC0ZpZWxkQ2hhbmdlEgwKBHBhdGgYASABKAkSJgoGYmVmb3JlGAIgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEiUKBWFmdGVyGAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlItoBChRMaXN0UmV2aXNpb25zUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDgoGb2JqZWN0GAQgASgJEg4KBmFjdGlvbhgFIAEoCRINCgVhY3RvchgGIAEoCRIuCgpzdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVwoVTGlzdFJldmlzaW9uc1Jlc3BvbnNlEiUKCXJldmlzaW9ucxgBIAMoCzISLnZleGlsLnYxLlJldmlzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChJHZXRSZXZpc2lvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSI7ChNHZXRSZXZpc2lvblJlc3BvbnNlEiQKCHJldmlzaW9uGAEgASgLMhIudmV4aWwudjEuUmV2aXNpb24iUgoURGlmZlJldmlzaW9uc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEhUKDWZyb21fcmV2aXNpb24YAiABKAMSEwoLdG9fcmV2aXNpb24YAyABKAMibAoVRGlmZlJldmlzaW9uc1Jlc3BvbnNlEicKB2NoYW5nZXMYASADKAsyFi52ZXhpbC52MS5PYmplY3RDaGFuZ2USFQoNZnJvbV9yZXZpc2lvbhgCIAEoAxITCgt0b19yZXZpc2lvbhgDIAEoAyJ8ChdSZXZlcnRUb1JldmlzaW9uUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEAoIcmV2aXNpb24YAiABKAMSFQoNZXhwZWN0ZWRfaGVhZBgDIAEoAxIoCgdvcHRpb25zGA8gASgLMhcudmV4aWwudjEuQ2hhbmdlT3B0aW9ucyJtChhSZXZlcnRUb1JldmlzaW9uUmVzcG9uc2USJwoHY2hhbmdlcxgBIAMoCzIWLnZleGlsLnYxLk9iamVjdENoYW5nZRIoCgdyZWNlaXB0GAIgASgLMhcudmV4aWwudjEuQ2hhbmdlUmVjZWlwdCKwAQoRRXZhbHVhdGVBdFJlcXVlc3QSDgoGcGFyZW50GAEgASgJEhIKCHJldmlzaW9uGAIgASgDSAASKgoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIABIQCghmbGFnX2tleRgEIAEoCRIiCgdjb250ZXh0GAUgASgLMhEudmV4aWwudjEuQ29udGV4dBIPCgdleHBsYWluGAYgASgIQgQKAmF0Im4KEkV2YWx1YXRlQXRSZXNwb25zZRIuCgpldmFsdWF0aW9uGAEgASgLMhoudmV4aWwudjEuRXZhbHVhdGVSZXNwb25zZRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCImChRWZXJpZnlIaXN0b3J5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkibAoVVmVyaWZ5SGlzdG9yeVJlc3BvbnNlEg4KBmludGFjdBgBIAEoCBIZChFyZXZpc2lvbnNfY2hlY2tlZBgCIAEoAxIXCg9icm9rZW5fcmV2aXNpb24YAyABKAMSDwoHcHJvYmxlbRgEIAEoCTKPBAoOSGlzdG9yeVNlcnZpY2USVQoNTGlzdFJldmlzaW9ucxIeLnZleGlsLnYxLkxpc3RSZXZpc2lvbnNSZXF1ZXN0Gh8udmV4aWwudjEuTGlzdFJldmlzaW9uc1Jlc3BvbnNlIgOQAgESTwoLR2V0UmV2aXNpb24SHC52ZXhpbC52MS5HZXRSZXZpc2lvblJlcXVlc3QaHS52ZXhpbC52MS5HZXRSZXZpc2lvblJlc3BvbnNlIgOQAgESVQoNRGlmZlJldmlzaW9ucxIeLnZleGlsLnYxLkRpZmZSZXZpc2lvbnNSZXF1ZXN0Gh8udmV4aWwudjEuRGlmZlJldmlzaW9uc1Jlc3BvbnNlIgOQAgESWQoQUmV2ZXJ0VG9SZXZpc2lvbhIhLnZleGlsLnYxLlJldmVydFRvUmV2aXNpb25SZXF1ZXN0GiIudmV4aWwudjEuUmV2ZXJ0VG9SZXZpc2lvblJlc3BvbnNlEkwKCkV2YWx1YXRlQXQSGy52ZXhpbC52MS5FdmFsdWF0ZUF0UmVxdWVzdBocLnZleGlsLnYxLkV2YWx1YXRlQXRSZXNwb25zZSIDkAIBElUKDVZlcmlmeUhpc3RvcnkSHi52ZXhpbC52MS5WZXJpZnlIaXN0b3J5UmVxdWVzdBofLnZleGlsLnYxLlZlcmlmeUhpc3RvcnlSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_vexil_v1_changes, file_vexil_v1_evaluation]);
+  fileDesc("Ch52ZXhpbC92MS9oaXN0b3J5X3NlcnZpY2UucHJvdG8SCHZleGlsLnYxIuoBCghSZXZpc2lvbhIMCgRuYW1lGAEgASgJEhAKCHJldmlzaW9uGAIgASgDEg4KBmFjdGlvbhgDIAEoCRINCgVhY3RvchgEIAEoCRIOCgZyZWFzb24YBSABKAkSKAoEdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPaWRlbXBvdGVuY3lfa2V5GAcgASgJEhUKDXByZXZpb3VzX2hhc2gYCCABKAwSDAoEaGFzaBgJIAEoDBInCgdjaGFuZ2VzGAogAygLMhYudmV4aWwudjEuT2JqZWN0Q2hhbmdlIqMCCgxPYmplY3RDaGFuZ2USDAoEbmFtZRgBIAEoCRIOCgZvYmplY3QYAiABKAkSKQoEa2luZBgDIAEoDjIbLnZleGlsLnYxLk9iamVjdENoYW5nZS5LaW5kEicKBmJlZm9yZRgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiUKBmZpZWxkcxgGIAMoCzIVLnZleGlsLnYxLkZpZWxkQ2hhbmdlIlIKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEhAKDEtJTkRfQ1JFQVRFRBABEhAKDEtJTkRfVVBEQVRFRBACEhAKDEtJTkRfREVMRVRFRBADImoKC0ZpZWxkQ2hhbmdlEgwKBHBhdGgYASABKAkSJgoGYmVmb3JlGAIgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEiUKBWFmdGVyGAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlItoBChRMaXN0UmV2aXNpb25zUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDgoGb2JqZWN0GAQgASgJEg4KBmFjdGlvbhgFIAEoCRINCgVhY3RvchgGIAEoCRIuCgpzdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVwoVTGlzdFJldmlzaW9uc1Jlc3BvbnNlEiUKCXJldmlzaW9ucxgBIAMoCzISLnZleGlsLnYxLlJldmlzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChJHZXRSZXZpc2lvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSI7ChNHZXRSZXZpc2lvblJlc3BvbnNlEiQKCHJldmlzaW9uGAEgASgLMhIudmV4aWwudjEuUmV2aXNpb24iUgoURGlmZlJldmlzaW9uc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEhUKDWZyb21fcmV2aXNpb24YAiABKAMSEwoLdG9fcmV2aXNpb24YAyABKAMibAoVRGlmZlJldmlzaW9uc1Jlc3BvbnNlEicKB2NoYW5nZXMYASADKAsyFi52ZXhpbC52MS5PYmplY3RDaGFuZ2USFQoNZnJvbV9yZXZpc2lvbhgCIAEoAxITCgt0b19yZXZpc2lvbhgDIAEoAyJ8ChdSZXZlcnRUb1JldmlzaW9uUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEAoIcmV2aXNpb24YAiABKAMSFQoNZXhwZWN0ZWRfaGVhZBgDIAEoAxIoCgdvcHRpb25zGA8gASgLMhcudmV4aWwudjEuQ2hhbmdlT3B0aW9ucyJtChhSZXZlcnRUb1JldmlzaW9uUmVzcG9uc2USJwoHY2hhbmdlcxgBIAMoCzIWLnZleGlsLnYxLk9iamVjdENoYW5nZRIoCgdyZWNlaXB0GAIgASgLMhcudmV4aWwudjEuQ2hhbmdlUmVjZWlwdCKwAQoRRXZhbHVhdGVBdFJlcXVlc3QSDgoGcGFyZW50GAEgASgJEhIKCHJldmlzaW9uGAIgASgDSAASKgoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIABIQCghmbGFnX2tleRgEIAEoCRIiCgdjb250ZXh0GAUgASgLMhEudmV4aWwudjEuQ29udGV4dBIPCgdleHBsYWluGAYgASgIQgQKAmF0Im4KEkV2YWx1YXRlQXRSZXNwb25zZRIuCgpldmFsdWF0aW9uGAEgASgLMhoudmV4aWwudjEuRXZhbHVhdGVSZXNwb25zZRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCImChRWZXJpZnlIaXN0b3J5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkibAoVVmVyaWZ5SGlzdG9yeVJlc3BvbnNlEg4KBmludGFjdBgBIAEoCBIZChFyZXZpc2lvbnNfY2hlY2tlZBgCIAEoAxIXCg9icm9rZW5fcmV2aXNpb24YAyABKAMSDwoHcHJvYmxlbRgEIAEoCSJIChNBZG9wdEhpc3RvcnlSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCgloZWFkX2hhc2gYAiABKAwSDgoGcmVhc29uGAMgASgJIoABChRBZG9wdEhpc3RvcnlSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaChJhYmFuZG9uZWRfcmV2aXNpb24YAyABKAMSEAoIcmVwbGF5ZWQYBCABKAgy3gQKDkhpc3RvcnlTZXJ2aWNlElUKDUxpc3RSZXZpc2lvbnMSHi52ZXhpbC52MS5MaXN0UmV2aXNpb25zUmVxdWVzdBofLnZleGlsLnYxLkxpc3RSZXZpc2lvbnNSZXNwb25zZSIDkAIBEk8KC0dldFJldmlzaW9uEhwudmV4aWwudjEuR2V0UmV2aXNpb25SZXF1ZXN0Gh0udmV4aWwudjEuR2V0UmV2aXNpb25SZXNwb25zZSIDkAIBElUKDURpZmZSZXZpc2lvbnMSHi52ZXhpbC52MS5EaWZmUmV2aXNpb25zUmVxdWVzdBofLnZleGlsLnYxLkRpZmZSZXZpc2lvbnNSZXNwb25zZSIDkAIBElkKEFJldmVydFRvUmV2aXNpb24SIS52ZXhpbC52MS5SZXZlcnRUb1JldmlzaW9uUmVxdWVzdBoiLnZleGlsLnYxLlJldmVydFRvUmV2aXNpb25SZXNwb25zZRJMCgpFdmFsdWF0ZUF0EhsudmV4aWwudjEuRXZhbHVhdGVBdFJlcXVlc3QaHC52ZXhpbC52MS5FdmFsdWF0ZUF0UmVzcG9uc2UiA5ACARJVCg1WZXJpZnlIaXN0b3J5Eh4udmV4aWwudjEuVmVyaWZ5SGlzdG9yeVJlcXVlc3QaHy52ZXhpbC52MS5WZXJpZnlIaXN0b3J5UmVzcG9uc2UiA5ACARJNCgxBZG9wdEhpc3RvcnkSHS52ZXhpbC52MS5BZG9wdEhpc3RvcnlSZXF1ZXN0Gh4udmV4aWwudjEuQWRvcHRIaXN0b3J5UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_vexil_v1_changes, file_vexil_v1_evaluation]);
 
 /**
  * @generated from message vexil.v1.Revision
@@ -556,6 +556,77 @@ export const VerifyHistoryResponseSchema: GenMessage<VerifyHistoryResponse> = /*
   messageDesc(file_vexil_v1_history_service, 14);
 
 /**
+ * @generated from message vexil.v1.AdoptHistoryRequest
+ */
+export type AdoptHistoryRequest = Message<"vexil.v1.AdoptHistoryRequest"> & {
+  /**
+   * projects/{project}
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * Of the newest revision in the log, as ListRevisions shows it. If that is another by now, nothing is done.
+   *
+   * @generated from field: bytes head_hash = 2;
+   */
+  headHash: Uint8Array;
+
+  /**
+   * Kept in the log.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message vexil.v1.AdoptHistoryRequest.
+ * Use `create(AdoptHistoryRequestSchema)` to create a new message.
+ */
+export const AdoptHistoryRequestSchema: GenMessage<AdoptHistoryRequest> = /*@__PURE__*/
+  messageDesc(file_vexil_v1_history_service, 15);
+
+/**
+ * @generated from message vexil.v1.AdoptHistoryResponse
+ */
+export type AdoptHistoryResponse = Message<"vexil.v1.AdoptHistoryResponse"> & {
+  /**
+   * The revision that says so; it changes nothing else.
+   *
+   * @generated from field: int64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * How far the history that was given up had got, as far as is known.
+   *
+   * @generated from field: int64 abandoned_revision = 3;
+   */
+  abandonedRevision: bigint;
+
+  /**
+   * The same was asked before.
+   *
+   * @generated from field: bool replayed = 4;
+   */
+  replayed: boolean;
+};
+
+/**
+ * Describes the message vexil.v1.AdoptHistoryResponse.
+ * Use `create(AdoptHistoryResponseSchema)` to create a new message.
+ */
+export const AdoptHistoryResponseSchema: GenMessage<AdoptHistoryResponse> = /*@__PURE__*/
+  messageDesc(file_vexil_v1_history_service, 16);
+
+/**
  * A project's log: who changed what, why and when, and what things were like then.
  *
  * @generated from service vexil.v1.HistoryService
@@ -616,6 +687,17 @@ export const HistoryService: GenService<{
     methodKind: "unary";
     input: typeof VerifyHistoryRequestSchema;
     output: typeof VerifyHistoryResponseSchema;
+  },
+  /**
+   * Takes the log as it is for the truth, after it was rewritten or restored from a backup: every replica that knows
+   * another history gives that up. Halts may begin or end by it, so the key needs that scope too.
+   *
+   * @generated from rpc vexil.v1.HistoryService.AdoptHistory
+   */
+  adoptHistory: {
+    methodKind: "unary";
+    input: typeof AdoptHistoryRequestSchema;
+    output: typeof AdoptHistoryResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_vexil_v1_history_service, 0);

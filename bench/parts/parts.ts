@@ -5,6 +5,7 @@ import type { Part } from '../lib/part.ts';
 import { evaluateAll } from './evaluate-all.ts';
 import { exposures } from './exposures.ts';
 import { fanout } from './fanout.ts';
+import { fleet } from './fleet.ts';
 import { idle } from './idle.ts';
 import { profile } from './profile.ts';
 import { stream } from './stream.ts';
@@ -13,6 +14,6 @@ import { workers } from './workers.ts';
 
 /** Everything that can be measured, in the order in which it is. */
 export const PARTS: readonly Part[] = [
-  ...[evaluator, codec, unary, evaluateAll, stream, fanout, idle, workers, exposures],
+  ...[evaluator, codec, unary, evaluateAll, stream, fanout, fleet, idle, workers, exposures],
   ...[curves, profile],
 ];

@@ -27,10 +27,11 @@ export async function startServers(): Promise<Servers> {
     spawnSync(SCRIPT, ['stop', directory], { stdio: 'ignore' });
     rmSync(directory, { recursive: true, force: true });
   };
+  // The same signal may come twice, from a terminal and from npm.
   const onSignal = () => process.exit(130);
   process.once('exit', stop);
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
   const dispose = () => {
     process.off('exit', stop);
     process.off('SIGINT', onSignal);

@@ -1,5 +1,7 @@
 import { idOf } from '../core/change.ts';
+import { FlagError } from '../core/errors.ts';
 import type { AccessKey } from '../core/model.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Catalog } from './catalog.ts';
 import { hashSecret, parseToken } from './key-token.ts';
 import { createProject } from './manage/projects.ts';
@@ -9,6 +11,7 @@ import type { Intent, Writer } from './writer.ts';
 export interface BootstrapParts {
   readonly catalog: Catalog;
   readonly writer: Writer;
+  readonly clock: Clock;
   readonly pepper: string;
   /** The token that the first admin key is to have; asked for only if one is needed, and kept by whoever gives it. */
   readonly adminToken: () => string;
@@ -16,16 +19,34 @@ export interface BootstrapParts {
   readonly forgetAdminToken: () => void;
 }
 
+const RETRY_MS = 1_000;
 const FIRST_PROJECT = 'default';
 const FIRST_ENVIRONMENTS = ['production', 'staging'];
 
 /**
  * On the very first start: an admin key to the whole instance, and a project to begin with. Later on, and on every
- * other replica, nothing, also if all start at once. Resolves to whether the key was made here.
+ * other replica, nothing, also if all start at once. Resolves to whether the key was made here; tries again for as long
+ * as the log cannot be reached.
  */
 export async function bootstrap(parts: BootstrapParts): Promise<boolean> {
+  const { catalog, clock } = parts;
+  // Whoever starts from what was saved earlier is not the first.
+  if (catalog.silenceMs() === Number.POSITIVE_INFINITY) return false;
+  for (;;)
+    try {
+      return await tried(parts);
+    } catch (error) {
+      if (!(error instanceof FlagError) || error.kind !== 'unavailable') throw error;
+      await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
+    }
+}
+
+/** In a log that contradicts what is known here, nothing is made before somebody has looked at it. */
+async function tried(parts: BootstrapParts): Promise<boolean> {
   const { catalog, writer } = parts;
+  if (catalog.troubleOf(SYSTEM) !== undefined) return false;
   const isMade = (await catalog.catchUp(SYSTEM)).revision === 0 && (await makeFirstKey(parts));
+  if (catalog.troubleOf(FIRST_PROJECT) !== undefined) return isMade;
   if ((await catalog.catchUp(FIRST_PROJECT)).revision === 0 && catalog.projects().length === 0) {
     const create = createProject({
       key: FIRST_PROJECT,

@@ -54,7 +54,10 @@ export class Catalog implements AsyncDisposable {
     await this.#projects.restore();
     const hasState = this.#projects.all().length > 0;
     this.#subscription = this.#parts.bus.subscribe((notice) => this.#hear(notice));
-    await this.#polling.start();
+    const isReached = await this.#polling.start();
+    const { report } = this.#parts;
+    if (hasState && !isReached) report('begins with what was saved, for the log cannot be reached', {});
+    if (!hasState && !isReached) report('waits for the log, for nothing was saved', {});
     if (!hasState) await this.#loaded.promise;
   }
 

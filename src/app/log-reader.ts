@@ -16,13 +16,13 @@ export type Next =
   /** The very next change cannot be read. */
   | { readonly kind: 'unreadable'; readonly message: string; readonly isTooNew: boolean };
 
-export async function readNext(log: ChangeLog, project: string, after: number): Promise<Next> {
+export async function readNext(log: ChangeLog, project: string, after: number, limit = PAGE): Promise<Next> {
   try {
-    return { kind: 'changes', changes: await log.read(project, after, PAGE) };
+    return { kind: 'changes', changes: await log.read(project, after, limit) };
   } catch (error) {
     const damage = damageIn(error);
     if (damage === undefined) throw error;
-    const readable = damage.revision - 1 - after;
+    const readable = Math.min(damage.revision - 1 - after, limit);
     if (readable > 0) return { kind: 'changes', changes: await log.read(project, after, readable) };
     return { kind: 'unreadable', message: damage.message, isTooNew: damage.isTooNew };
   }

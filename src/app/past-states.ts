@@ -1,9 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { idOf, idString, type ObjectState } from '../core/change.ts';
+import { damaged } from '../core/change-text.ts';
 import { FlagError } from '../core/errors.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
+import type { Position } from '../ports/projection.ts';
+import { positionAfter, readNext } from './log-reader.ts';
 import { emptyState, objectsOf, type ProjectState, stateOf } from './project-state.ts';
-import { shapeProblem } from './stored-object.ts';
+import { Quarantine } from './quarantine.ts';
 
 const KEPT = 8;
 const PAGE = 100;
@@ -64,14 +67,19 @@ export class PastStates {
     const objects = new Map<string, { readonly object: ObjectState; readonly version: number }>();
     for (const { state: object, version } of objectsOf(base))
       objects.set(idString(idOf(object)), { object, version });
+    const quarantine = new Quarantine();
     let at: { revision: number; hash: string; time: string } = base;
     while (at.revision < revision) {
-      const changes = await this.#log.read(base.key, at.revision, Math.min(PAGE, revision - at.revision));
-      if (changes.length === 0) throw beyondHead(revision, at.revision);
-      for (const change of changes) {
-        for (const operation of change.operations)
+      const next = await readNext(this.#log, base.key, at.revision, Math.min(PAGE, revision - at.revision));
+      if (next.kind === 'unreadable') {
+        at = { ...at, ...(await this.#behind(base.key, at.revision + 1, revision)) };
+        continue;
+      }
+      if (next.changes.length === 0) throw beyondHead(revision, at.revision);
+      for (const change of next.changes) {
+        for (const operation of quarantine.admit(change).operations)
           if (operation.op === 'delete') objects.delete(idString(operation.id));
-          else if (shapeProblem(operation.object) === undefined)
+          else
             objects.set(idString(idOf(operation.object)), {
               object: operation.object,
               version: change.revision,
@@ -83,6 +91,13 @@ export class PastStates {
     }
     const { hash, time } = at;
     return stateOf(base.key, { revision, hash, time }, objects.values());
+  }
+
+  /** Where the log goes on behind a change that cannot be read, but not beyond what is wanted. */
+  async #behind(project: string, unreadable: number, wanted: number): Promise<Position> {
+    const position = await positionAfter(this.#log, project, unreadable);
+    if (position === undefined) throw damaged(project, unreadable);
+    return position.revision <= wanted ? position : { revision: wanted, hash: '' };
   }
 
   #nearest(project: string, revision: number): ProjectState {

@@ -1,15 +1,17 @@
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import * as wire from '../../gen/vexil/v1/history_service_pb.ts';
+import type { Adopted, Adoption } from '../app/adopt-history.ts';
 import type { Catalog } from '../app/catalog.ts';
 import type { ContextLimits } from '../app/decisions.ts';
 import { evaluateIn } from '../app/evaluate-at.ts';
 import type { ChangeFilter, History } from '../app/history.ts';
 import { revertTo } from '../app/manage/revert.ts';
 import { differencesBy } from '../app/object-differences.ts';
+import { actorOf } from '../app/principal.ts';
 import type { ProjectState } from '../app/project-state.ts';
 import type { Writer } from '../app/writer.ts';
-import { invalid } from '../core/errors.ts';
+import { FlagError, invalid } from '../core/errors.ts';
 import type { Instant } from '../core/model.ts';
 import { contextFrom } from './convert/context.ts';
 import { evaluateResponseOf } from './convert/decision.ts';
@@ -17,8 +19,11 @@ import { objectChangeMessage, revisionDetailMessage, revisionMessage } from './c
 import { traceMessage } from './convert/trace.ts';
 import { checkedKey, parseEnvironment, parseLog, parseObject, parseProject, parseRevision } from './names.ts';
 import { bindingOf, pageSizeOf, pageTokenOf, positionOf } from './paging.ts';
+import { principalOf } from './principal-key.ts';
 import { instantOf, timestampOf } from './timestamp.ts';
-import { intentOf, receiptOf } from './writes.ts';
+import { checkReason, intentOf, receiptOf } from './writes.ts';
+
+const HASH_BYTES = 32;
 
 type Service = ServiceImpl<typeof wire.HistoryService>;
 
@@ -27,10 +32,17 @@ export interface HistoryServiceDeps {
   readonly catalog: Catalog;
   readonly history: History;
   readonly contextLimits: ContextLimits;
+  /** Takes the log of a project for the truth. */
+  readonly adopt: (adoption: Adoption) => Promise<Adopted>;
 }
 
 export function historyService(deps: HistoryServiceDeps): Service {
-  return { ...logMethods(deps), ...stateMethods(deps), revertToRevision: revertMethod(deps) };
+  return {
+    ...logMethods(deps),
+    ...stateMethods(deps),
+    revertToRevision: revertMethod(deps),
+    adoptHistory: adoptMethod(deps),
+  };
 }
 
 function logMethods({
@@ -121,6 +133,30 @@ function revertMethod({ writer, history }: HistoryServiceDeps): Service['revertT
     return {
       changes: differences.map((difference) => objectChangeMessage(project, difference)),
       receipt: receiptOf(committed),
+    };
+  };
+}
+
+function adoptMethod({ adopt }: HistoryServiceDeps): Service['adoptHistory'] {
+  return async (request, context) => {
+    const project = parseLog(request.parent, 'parent');
+    const principal = principalOf(context);
+    if (!principal.scopes.includes('halt'))
+      throw new FlagError('forbidden', 'halts may begin or end by this: it needs the scope halt', {
+        reason: 'SCOPE_MISSING',
+        metadata: { scope: 'halt' },
+      });
+    if (request.headHash.length !== HASH_BYTES)
+      throw invalid([{ path: 'head_hash', message: `must have ${HASH_BYTES} bytes` }]);
+    checkReason(request.reason, 'reason');
+    const headHash = Buffer.from(request.headHash).toString('hex');
+    const { reason } = request;
+    const adopted = await adopt({ project, headHash, actor: actorOf(principal), reason });
+    return {
+      revision: BigInt(adopted.revision),
+      time: timestampOf(adopted.time),
+      abandonedRevision: BigInt(adopted.abandons),
+      replayed: adopted.replayed,
     };
   };
 }

@@ -70,6 +70,12 @@ export function intentOf<Desc extends DescMessage>(
   };
 }
 
+/** Rejects as `invalid` a reason that is too long for the log. */
+export function checkReason(reason: string, path: string): void {
+  if (reason.length > REASON_LENGTH)
+    throw invalid([{ path, message: `must be at most ${REASON_LENGTH} characters` }]);
+}
+
 /** The key of a change as its caller sent it. */
 export function idempotencyKeySent(stored: string): string {
   return stored.startsWith(OF_CALLER) ? stored.slice(OF_CALLER.length) : stored;

@@ -11,6 +11,7 @@ import { openSqliteChangeLog } from '../adapters/sqlite/sqlite-change-log.ts';
 import { openSqliteProjection } from '../adapters/sqlite/sqlite-projection.ts';
 import { Access } from '../app/access.ts';
 import { Admission } from '../app/admission.ts';
+import { type Adopted, type Adoption, adoptHistory } from '../app/adopt-history.ts';
 import { bootstrap } from '../app/bootstrap.ts';
 import { Catalog } from '../app/catalog.ts';
 import { DEFAULT_CONTEXT_LIMITS } from '../app/decisions.ts';
@@ -30,7 +31,6 @@ import type { Projection } from '../ports/projection.ts';
 import type { EvaluationParts } from '../rpc/evaluation-service.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { withFallback } from './fallback-projection.ts';
 import type { FleetSettings, NatsSettings } from './fleet-config.ts';
 
 /** The clock of this process, for what runs beside the app. */
@@ -61,6 +61,7 @@ export interface App extends AsyncDisposable {
   readonly access: Access;
   readonly admission: Admission;
   readonly history: History;
+  readonly adopt: (adoption: Adoption) => Promise<Adopted>;
   readonly fleet: Fleet;
   readonly evaluation: EvaluationParts;
   readonly hub: WatchHub;
@@ -203,24 +204,25 @@ async function assemble(
   const { log, clock } = backend;
   const leads = role.kind !== 'worker';
   const pepper = config.keyPepper ?? data.pepper();
-  const projection = backend.shown ? withFallback(backend.projection, backend.shown) : backend.projection;
-  const catalog = new Catalog({ ...backend, projection, report });
+  const catalog = new Catalog({ ...backend, shared: backend.shown, report });
   const fleet = new Fleet({ ...backend, catalog, report, self: selfOf(config, serverVersion, clock) });
   await catalog.start();
   const writer = new Writer({ ...backend, catalog, fleet, limits: config.limits });
   const access = new Access(catalog, clock, pepper);
-  const isFirstStart = leads && (await bootstrap({ ...data, catalog, writer, pepper }));
+  const isFirstStart = leads && (await bootstrap({ ...data, catalog, writer, clock, pepper }));
   const projectors = leads ? projectorsOf(backend, catalog, report) : [];
   const schedules = leads ? new Schedules({ catalog, writer, clock, report }) : undefined;
   const hub = new WatchHub(catalog, clock, { slowMs: 60_000 });
   ending.addEventListener('abort', () => hub.wakeAll(), { once: true });
   ending.addEventListener('abort', () => fleet.drain(), { once: true });
-  const options = { ...DEFAULT_WATCH_OPTIONS, heartbeatMs: config.heartbeatMs };
+  const { heartbeatMs, maxWatchAgeMs: maxAgeMs } = config;
+  const options = { ...DEFAULT_WATCH_OPTIONS, heartbeatMs, maxAgeMs };
   const watch: WatchParts = { catalog, access, clock, hub, ending, options };
   return {
     ...{ catalog, writer, access, fleet, hub, pepper, random: randomBytes, isFirstStart },
     admission: new Admission(config.admission, clock),
     history: new History(log),
+    adopt: (adoption) => adoptHistory({ ...backend, catalog, fleet }, adoption),
     evaluation: { catalog, access, clock, watch, contextLimits: DEFAULT_CONTEXT_LIMITS, serverVersion },
     async [Symbol.asyncDispose]() {
       hub[Symbol.dispose]();
@@ -234,13 +236,10 @@ async function assemble(
   };
 }
 
-/** In a fleet, what is kept here is what a replica starts from when nothing else can be reached: it has to be there. */
-function projectorsOf(backend: Backend, catalog: Catalog, report: Report): Projector[] {
-  const { projection, shown, clock } = backend;
-  const repairs = shown !== undefined;
-  return [projection, ...(shown ? [shown] : [])].map(
-    (each) => new Projector({ catalog, projection: each, clock, report, repairs }),
-  );
+function projectorsOf({ projection, shown, clock }: Backend, catalog: Catalog, report: Report): Projector[] {
+  const parts = { catalog, clock, report };
+  const own = new Projector({ ...parts, projection, notes: true });
+  return shown === undefined ? [own] : [own, new Projector({ ...parts, projection: shown, repairs: true })];
 }
 
 /** How this run of the process presents itself to the other replicas. */

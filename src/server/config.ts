@@ -9,6 +9,7 @@ import {
   fleetOf,
   withoutCredentials,
 } from './fleet-config.ts';
+import type { FreshnessOptions } from './freshness.ts';
 import type { ConnectionLimits } from './listen.ts';
 import { addSecretsFromFiles } from './secret-file.ts';
 
@@ -51,8 +52,9 @@ export interface Config {
   /** Mixed into the hashes of keys. Undefined: the one in the data directory. */
   readonly keyPepper: string | undefined;
   readonly heartbeatMs: number;
-  /** When the log was not reached for so long, this replica is not ready. */
-  readonly maxStalenessMs: number;
+  /** How long a watch may last, about; 0 for as long as it likes. */
+  readonly maxWatchAgeMs: number;
+  readonly freshness: FreshnessOptions;
   readonly drainDelayMs: number;
   readonly shutdownMs: number;
   readonly connections: ConnectionLimits;
@@ -99,7 +101,10 @@ const Variables = z.strictObject({
   VEXIL_REFLECTION: oneOf(EXPOSURES).optional(),
   VEXIL_KEY_PEPPER: z.string().min(32, 'must have 32 characters or more').optional(),
   VEXIL_HEARTBEAT_MS: whole(100, DAY_MS).default(15_000),
+  VEXIL_MAX_WATCH_AGE_MS: whole(0, DAY_MS).default(0),
   VEXIL_MAX_STALENESS_MS: whole(1_000, DAY_MS).default(60_000),
+  VEXIL_SERVE_STALE: oneOf(['on', 'off']).default('on'),
+  VEXIL_COLD_START_MS: whole(0, DAY_MS).default(10_000),
   VEXIL_DRAIN_DELAY_MS: whole(0, DAY_MS).optional(),
   VEXIL_SHUTDOWN_MS: whole(0, DAY_MS).default(25_000),
   VEXIL_MAX_EVALUATE_BYTES: whole(1_024, GIB).default(2 ** 20),
@@ -213,7 +218,12 @@ function toConfig(
     reflection: given.VEXIL_REFLECTION ?? exposure,
     keyPepper: given.VEXIL_KEY_PEPPER,
     heartbeatMs: given.VEXIL_HEARTBEAT_MS,
-    maxStalenessMs: given.VEXIL_MAX_STALENESS_MS,
+    maxWatchAgeMs: given.VEXIL_MAX_WATCH_AGE_MS,
+    freshness: {
+      maxStalenessMs: given.VEXIL_MAX_STALENESS_MS,
+      servesStale: given.VEXIL_SERVE_STALE === 'on',
+      coldStartMs: given.VEXIL_COLD_START_MS,
+    },
     drainDelayMs: given.VEXIL_DRAIN_DELAY_MS ?? (local ? 0 : 5_000),
     shutdownMs: given.VEXIL_SHUTDOWN_MS,
     connections: {

@@ -5,7 +5,7 @@ import { type Config, describeConfig, loadConfig } from './config.ts';
 import { stopOnSignals } from './lifecycle.ts';
 import type { Listener } from './listen.ts';
 import { mergeMetrics } from './merge-metrics.ts';
-import { listenForManagement, listenPublicly, openProcess, type ServiceProcess } from './service-process.ts';
+import { listenPublicly, openProcess, type ServiceProcess, serveManagement } from './service-process.ts';
 import { settleMemory } from './settle-memory.ts';
 import { startWorkers, type Workers } from './workers.ts';
 
@@ -19,7 +19,7 @@ async function serveAlone(config: Config): Promise<void> {
   const service = await openProcess(config, { kind: 'alone' });
   const { metrics, readiness, lifecycle } = service;
   const listener = await listenPublicly(service, config.port);
-  const management = await listenForManagement(service, () => metrics.text());
+  const management = serveManagement(service, () => metrics.text());
   stopOnSignals(lifecycle, process, (code) => process.exit(code));
   settleMemory();
   readiness.unblock('starting');
@@ -48,7 +48,7 @@ async function serveWithWorkers(config: Config): Promise<void> {
   });
   lifecycle.addListener(listenerOf(workers, config));
   const pages = async () => new Map([['0', await metrics.text()], ...(await workers.metrics())]);
-  const management = await listenForManagement(service, async () => mergeMetrics(await pages()));
+  const management = serveManagement(service, async () => mergeMetrics(await pages()));
   stopOnSignals(lifecycle, process, (code) => process.exit(code));
   settleMemory();
   readiness.unblock('starting');

@@ -5,6 +5,8 @@ export interface ManagementOptions {
   readonly readiness: Pick<Readiness, 'ready' | 'reasons'>;
   /** The body of /metrics. */
   readonly metrics: () => Promise<string>;
+  /** What else /readyz tells. Numbers only: it is told to anybody. */
+  readonly state?: () => Readonly<Record<string, number>>;
   /** Gets every other path. Default: 404. */
   readonly rpc?: HttpHandler;
 }
@@ -19,7 +21,7 @@ export function createManagementHandler(options: ManagementOptions): HttpHandler
   const pages = new Map<string, (response: HttpResponse) => void>([
     ['/livez', (response) => answer(response, 200, PLAIN, 'ok\n')],
     ['/healthz', (response) => answer(response, 200, PLAIN, 'ok\n')],
-    ['/readyz', (response) => answerReadiness(response, options.readiness)],
+    ['/readyz', (response) => answerReadiness(response, options)],
     ['/metrics', (response) => answerMetrics(response, options.metrics)],
   ]);
   return (request, response) => {
@@ -36,9 +38,9 @@ function pathOf(request: HttpRequest): string {
   return request.url?.split('?', 1)[0] ?? '';
 }
 
-function answerReadiness(response: HttpResponse, readiness: ManagementOptions['readiness']): void {
+function answerReadiness(response: HttpResponse, { readiness, state }: ManagementOptions): void {
   const ready = readiness.ready();
-  const body = JSON.stringify({ ready, reasons: readiness.reasons() });
+  const body = JSON.stringify({ ready, reasons: readiness.reasons(), ...state?.() });
   answer(response, ready ? 200 : 503, 'application/json', `${body}\n`);
 }
 

@@ -3,6 +3,7 @@ import { type App, compose, processClock, type Role } from './compose.ts';
 import type { Config, Exposure } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { withFastPath } from './fast-path.ts';
+import { watchFreshness } from './freshness.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { type HttpHandler, type Listener, listen } from './listen.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -21,6 +22,8 @@ export interface ServiceProcess {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;
+  /** Absent in a worker. */
+  readonly management: ManagementPort | undefined;
 }
 
 /** Starts what is behind the ports. Not ready until somebody unblocks `starting`. */
@@ -35,12 +38,41 @@ export async function openProcess(config: Config, role: Role): Promise<ServicePr
   const lifecycle = createLifecycle({ readiness, drainDelayMs, shutdownMs, clock: processClock, log });
   const report = (problem: string, details: Readonly<Record<string, unknown>>) =>
     logger.warn(details, problem);
-  const app = await compose(config, data, versionOfThis(), lifecycle.stopping, report, role);
-  observe(app, metrics);
-  lifecycle.addCloser('the app', async () => await app[Symbol.asyncDispose]());
-  lifecycle.addCloser('the metrics', () => metrics.close());
-  lifecycle.addCloser('the watch over the log', watchStaleness(app, config, readiness));
-  return { config, app, data, logger, readiness, metrics, lifecycle };
+  // Whoever runs this can ask how it is also while it waits for its log.
+  const management = role.kind === 'worker' ? undefined : await openManagement(config, readiness, logger);
+  try {
+    const app = await compose(config, data, versionOfThis(), lifecycle.stopping, report, role);
+    observe(app, metrics);
+    lifecycle.addCloser('the app', async () => await app[Symbol.asyncDispose]());
+    lifecycle.addCloser('the metrics', () => metrics.close());
+    const freshness = watchFreshness(app.catalog, readiness, config.freshness, processClock);
+    lifecycle.addCloser('the watch over the log', () => freshness[Symbol.dispose]());
+    return { config, app, data, logger, readiness, metrics, lifecycle, management };
+  } catch (error) {
+    management?.listener.destroy();
+    throw error;
+  }
+}
+
+/** The port for whoever runs this: until it is told what there is, it says only how the process is. */
+interface ManagementPort {
+  readonly listener: Listener;
+  serve(handler: HttpHandler): void;
+}
+
+async function openManagement(config: Config, readiness: Readiness, logger: Logger): Promise<ManagementPort> {
+  let current = createManagementHandler({ readiness, metrics: async () => '' });
+  const listener = await listen({
+    ...{ host: config.managementHost, port: config.managementPort, limits: config.connections },
+    onConnectionError: (error) => logger.debug({ err: error }, 'a connection failed'),
+    onRequest: (request, response) => current(request, response),
+  });
+  return {
+    listener,
+    serve(handler) {
+      current = handler;
+    },
+  };
 }
 
 /** Opens the port that callers use. It is closed when the process stops. */
@@ -62,19 +94,26 @@ export async function listenPublicly(
   return listener;
 }
 
-/** Opens the port for whoever runs this. It is open until the very end. */
-export async function listenForManagement(
-  service: ServiceProcess,
-  metrics: () => Promise<string>,
-): Promise<Listener> {
-  const { config, logger, readiness, lifecycle } = service;
-  const management = await listen({
-    ...{ host: config.managementHost, port: config.managementPort, limits: config.connections },
-    onConnectionError: (error) => logger.debug({ err: error }, 'a connection failed'),
-    onRequest: createManagementHandler({ readiness, metrics, rpc: handler(service, 'management') }),
-  });
-  lifecycle.addCloser('the management port', () => management.destroy());
-  return management;
+/** Serves everything on the port for whoever runs this. It is open until the very end. */
+export function serveManagement(service: ServiceProcess, metrics: () => Promise<string>): Listener {
+  const { app, readiness, lifecycle, management } = service;
+  if (management === undefined) throw new Error('a worker has no management port');
+  const state = () => stateOf(app);
+  const rpc = handler(service, 'management');
+  management.serve(createManagementHandler({ readiness, metrics, rpc, state }));
+  lifecycle.addCloser('the management port', () => management.listener.destroy());
+  return management.listener;
+}
+
+/** How the process is, in numbers: it is told to anybody. */
+function stateOf({ catalog }: App): Readonly<Record<string, number>> {
+  const troubles = catalog.troubles();
+  return {
+    stalenessMs: Math.min(catalog.stalestMs(), 0xffff_ffff),
+    forked: troubles.filter(({ trouble }) => trouble === 'forked').length,
+    damaged: troubles.filter(({ trouble }) => trouble === 'damaged').length,
+    quarantined: catalog.problems().length,
+  };
 }
 
 /** What one port answers, beside what has a path of its own: loaded when somebody asks, for many never do. */
@@ -100,32 +139,24 @@ function handler(service: ServiceProcess, port: Exclude<Exposure, 'off'>): HttpH
   };
 }
 
-/** Not ready while the log has been silent for too long. Returns what ends the watch. */
-function watchStaleness(app: App, config: Config, readiness: Readiness): () => void {
-  let next: Disposable | undefined;
-  const look = () => {
-    if (app.catalog.silenceMs() > config.maxStalenessMs) readiness.block('stale');
-    else readiness.unblock('stale');
-    next = processClock.after(1_000, look);
-  };
-  look();
-  return () => next?.[Symbol.dispose]();
-}
-
 function observe(app: App, metrics: Metrics): void {
   metrics.gauge('vexil.watchers', 'Open WatchFlags streams.', () => app.hub.size);
-  metrics.gauge('vexil.staleness', 'Milliseconds since the log was last reached.', () =>
-    app.catalog.silenceMs(),
+  const state = () => stateOf(app);
+  metrics.gauge(
+    'vexil.staleness',
+    'Milliseconds: everything that was acknowledged longer ago is served here.',
+    () => state().stalenessMs ?? 0,
   );
   metrics.gauge(
     'vexil.projects_in_trouble',
     'Projects whose log is damaged or was rewritten.',
     () => app.catalog.troubles().length,
   );
+  metrics.gauge('vexil.projects_forked', 'Projects whose log was rewritten.', () => state().forked ?? 0);
   metrics.gauge(
     'vexil.quarantined',
-    'Stored objects that this build does not understand.',
-    () => app.catalog.problems().length,
+    'Stored objects and changes that this build does not understand.',
+    () => state().quarantined ?? 0,
   );
   metrics.gauge('vexil.projects', 'Projects.', () => app.catalog.projects().length);
 }

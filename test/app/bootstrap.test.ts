@@ -5,9 +5,10 @@ import { mintToken, parseToken } from '../../src/app/key-token.ts';
 import { SYSTEM } from '../../src/app/principal.ts';
 import type { ChangeLog } from '../../src/ports/change-log.ts';
 import { type Instance, openInstance, PEPPER } from '../support/instance.ts';
+import { openReplicas } from '../support/replicas.ts';
 
 /** A replica's first start: whether it made the key, and whether it has thrown its token away. */
-async function startOf({ catalog, writer }: Instance) {
+async function startOf({ catalog, writer, clock }: Instance) {
   const { token } = mintToken('admin', randomBytes);
   let isForgotten = false;
   const forgetAdminToken = () => {
@@ -16,6 +17,7 @@ async function startOf({ catalog, writer }: Instance) {
   const isMade = await bootstrap({
     catalog,
     writer,
+    clock,
     pepper: PEPPER,
     adminToken: () => token,
     forgetAdminToken,
@@ -70,5 +72,34 @@ describe('the first start', () => {
     };
     expect(await startOf(other)).toMatchObject({ isMade: false, isForgotten: true });
     expect(await actionsIn(one.log)).toEqual([['key.bootstrap'], ['project.create']]);
+  });
+
+  it('is tried again while the log cannot be reached, and is none for who starts from a disk', async () => {
+    await using replicas = await openReplicas();
+    const replica = await replicas.open();
+    replica.link.off();
+    const starting = startOf(replica.instance);
+    replica.link.on();
+    const passing = setInterval(() => replicas.clock.advance(500), 1);
+    expect(await starting).toMatchObject({ isMade: true });
+    clearInterval(passing);
+    await replica.stop();
+    await replica.start({ log: 'off' });
+    expect(await startOf(replica.instance)).toMatchObject({ isMade: false });
+  });
+
+  it('is none in an empty log where there was one before', async () => {
+    await using replicas = await openReplicas();
+    const replica = await replicas.open();
+    await startOf(replica.instance);
+    await using elsewhere = await openInstance();
+    await replica.stop();
+    await replica.start({ log: 'off' });
+    replica.link.become(elsewhere.log);
+    replica.link.on();
+    await replica.instance.catalog.refresh();
+    expect(await startOf(replica.instance)).toMatchObject({ isMade: false });
+    expect(await elsewhere.log.heads()).toEqual([]);
+    expect(replica.instance.catalog.troubles()).toHaveLength(2);
   });
 });

@@ -7,6 +7,9 @@ import { openSqliteProjection } from '../../src/adapters/sqlite/sqlite-projectio
 import { Catalog } from '../../src/app/catalog.ts';
 import { createFlag } from '../../src/app/manage/flags.ts';
 import { haltFlag } from '../../src/app/manage/settings.ts';
+import { Projector } from '../../src/app/projector.ts';
+import type { ChangeLog } from '../../src/ports/change-log.ts';
+import type { Projection } from '../../src/ports/projection.ts';
 import { temporaryDirectory } from '../contract/sqlite-stores.ts';
 import {
   answer,
@@ -14,6 +17,7 @@ import {
   onFlag,
   openReplicas,
   PLACE,
+  type Replica,
   type Replicas,
   revisionOf,
 } from '../support/replicas.ts';
@@ -48,7 +52,11 @@ describe('a replica that starts while the log cannot be reached', () => {
       expect(answer(other, 'checkout')).toMatchObject({ value: true, reason: 'HALTED' });
     });
     expect(other.instance.catalog.stalenessMs('shop')).toBeLessThanOrEqual(2_000);
-    expect(other.instance.reports).toEqual(['cannot reach the log', 'the log is reached again']);
+    expect(other.instance.reports).toEqual([
+      'cannot reach the log',
+      'begins with what was saved, for the log cannot be reached',
+      'the log is reached again',
+    ]);
     await other.instance.commit('shop', createFlag(onFlag('late')));
     await vi.waitFor(() => expect(revisionOf(one)).toBe(4));
   });
@@ -108,7 +116,8 @@ describe('a replica that starts while the log cannot be reached', () => {
       clock.advance(1_000);
       await catalog.refresh();
     }
-    expect([isStarted, catalog.isReachable, reports]).toEqual([false, false, ['cannot reach the log']]);
+    expect([isStarted, catalog.isReachable]).toEqual([false, false]);
+    expect(reports).toEqual(['cannot reach the log', 'waits for the log, for nothing was saved']);
     on();
     clock.advance(2_000);
     await starting;
@@ -187,4 +196,65 @@ describe('what a replica has saved', () => {
     expect(answer(replica, 'checkout')).toMatchObject({ reason: 'HALTED' });
     expect(replica.instance.catalog.troubles()).toEqual([{ project: 'shop', trouble: 'forked' }]);
   });
+});
+
+describe('a replica that has nothing saved', () => {
+  it('begins with what all replicas keep up together, and reads only the rest of the log', async () => {
+    const one = await replicas.open();
+    await fillShop(one, 'checkout');
+    for (let index = 0; index < 20; index++)
+      await one.instance.commit('shop', createFlag(onFlag(`flag-${index}`)));
+    await using shared = await sharedBy(one);
+    await one.instance.commit('shop', halt('checkout'));
+    const fresh = await loaded(shared);
+    expect(fresh.state).toEqual(one.instance.catalog.known('shop'));
+    expect(fresh.genesis).toBe(one.instance.catalog.genesis('shop'));
+    expect(fresh.changesRead).toBeLessThan(5);
+  });
+
+  it('reads all of the log if that is of another history, or cannot be had', async () => {
+    await using others = await openReplicas();
+    const [stranger, one] = [await others.open(), await replicas.open()];
+    await fillShop(stranger, 'checkout', 'strange');
+    await fillShop(one, 'checkout');
+    await using shared = await sharedBy(stranger);
+    expect((await loaded(shared)).state).toEqual(one.instance.catalog.known('shop'));
+    await shared[Symbol.asyncDispose]();
+    expect((await loaded(shared)).state).toEqual(one.instance.catalog.known('shop'));
+  });
+
+  /** What the replica knows, where others can have it. */
+  async function sharedBy({ instance }: Replica): Promise<Projection> {
+    const directory = await temporaryDirectory();
+    const projection = await openSqliteProjection(directory.path);
+    const { catalog, clock } = instance;
+    const report = () => undefined;
+    await using projector = new Projector({ catalog, projection, clock, report, repairs: true });
+    await projector.flush();
+    return {
+      ...projection,
+      async [Symbol.asyncDispose]() {
+        await projection[Symbol.asyncDispose]();
+        await directory[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  async function loaded(shared: Projection) {
+    await using directory = await temporaryDirectory();
+    await using truth = await openSqliteChangeLog(replicas.logDirectory);
+    let changesRead = 0;
+    const read: ChangeLog['read'] = async (...args) => {
+      const changes = await truth.read(...args);
+      changesRead += changes.length;
+      return changes;
+    };
+    const log = { ...truth, read };
+    await using projection = await openSqliteProjection(directory.path);
+    await using bus = createInProcessBus();
+    const { clock } = replicas;
+    await using catalog = new Catalog({ log, bus, projection, shared, clock, report: () => undefined });
+    await catalog.start();
+    return { state: catalog.known('shop'), genesis: catalog.genesis('shop'), changesRead };
+  }
 });

@@ -471,3 +471,31 @@ describe('a refusal', () => {
     expect(stderr).not.toContain('vx_admin');
   });
 });
+
+describe('history adopt', () => {
+  const hash = 'ab'.repeat(32);
+  const newest = { revision: 8n, action: 'flag.halt', actor: 'key:ops', hash: Buffer.from(hash, 'hex') };
+  const routes = (router: ConnectRouter) => {
+    router.rpc(HistoryService.method.listRevisions, () => ({ revisions: [newest] }));
+    router.rpc(HistoryService.method.adoptHistory, () => ({ revision: 9n, abandonedRevision: 12n }));
+  };
+  const adopt = ['history', 'adopt', '--project', 'shop'];
+
+  it('shows what the log ends with, and does nothing', async () => {
+    const { stdout, calls } = await against(routes, adopt);
+    expect(stdout).toMatch(/^REVISION.*\n8 +.*flag\.halt/);
+    expect(stdout).toContain(`vexil history adopt ${hash}`);
+    expect(calls.map(({ method }) => method)).toEqual(['ListRevisions']);
+  });
+
+  it('takes it for the truth when it is named', async () => {
+    const result = await against(routes, [...adopt, hash, '--yes', '--reason', 'restored']);
+    expect(result.stdout).toBe('project shop adopted at revision 9; given up was a history of 12\n');
+    expect(result.last).toMatchObject({ message: { parent: 'projects/shop', reason: 'restored' } });
+  });
+
+  it('wants the whole hash, and to be sure', async () => {
+    expect(await against(routes, [...adopt, hash.slice(1), '--yes'])).toMatchObject({ code: 2, calls: [] });
+    expect(await against(routes, [...adopt, hash])).toMatchObject({ code: 2, calls: [] });
+  });
+});

@@ -117,7 +117,13 @@ describe('the management port', () => {
   it('says that it lives, that it is ready and how it is', async () => {
     expect(await curl([`${server.managementUrl}/livez`])).toMatchObject({ status: 200, body: 'ok\n' });
     const ready = await curl(['--http2-prior-knowledge', `${server.managementUrl}/readyz`]);
-    expect([ready.status, JSON.parse(ready.body)]).toEqual([200, { ready: true, reasons: [] }]);
+    expect([ready.status, JSON.parse(ready.body)]).toEqual([
+      200,
+      {
+        ...{ ready: true, reasons: [], stalenessMs: expect.any(Number) },
+        ...{ forked: 0, damaged: 0, quarantined: 0 },
+      },
+    ]);
     const metrics = await curl([`${server.managementUrl}/metrics`]);
     expect(metrics).toMatchObject({ status: 200, type: 'text/plain;' });
     expect(metrics.body).toMatch(/^rpc_server_call_duration_\w*bucket\{/m);

@@ -483,3 +483,49 @@ describe('a log', () => {
     expect(verdict.problem).toMatch(problem);
   });
 });
+
+describe('a log that is taken for the truth', () => {
+  const newest = async () => {
+    const { revisions } = await service.history.listRevisions({ parent, pageSize: 1 });
+    return revisions[0]?.hash ?? new Uint8Array();
+  };
+
+  test('says so in a revision that changes nothing else', async () => {
+    await makeFlag('a');
+    const adopted = await service.history.adoptHistory({
+      parent,
+      headHash: await newest(),
+      reason: 'restored',
+    });
+    expect(adopted).toMatchObject({ revision: 3n, abandonedRevision: 2n, replayed: false });
+    const { revisions } = await service.history.listRevisions({ parent, pageSize: 1 });
+    expect(revisions).toMatchObject([
+      { revision: 3n, action: 'history.adopt', actor: 'key:root', reason: 'restored', changes: [] },
+    ]);
+    expect(await service.history.verifyHistory({ parent })).toMatchObject({ intact: true });
+    await makeFlag('b');
+  });
+
+  test('has to end with what was looked at', async () => {
+    const headHash = await newest();
+    await makeFlag('a');
+    expect(await errorOf(service.history.adoptHistory({ parent, headHash }))).toMatchObject({
+      code: Code.Aborted,
+    });
+    const half = headHash.subarray(16);
+    expect(await errorOf(service.history.adoptHistory({ parent, headHash: half }))).toMatchObject({
+      code: Code.InvalidArgument,
+    });
+    const elsewhere = service.history.adoptHistory({ parent: 'projects/nowhere', headHash });
+    expect(await errorOf(elsewhere)).toMatchObject({ code: Code.FailedPrecondition });
+  });
+
+  test('may begin and end halts, so it needs that scope', async () => {
+    const headHash = await newest();
+    const { history } = service.as({ ...ROOT, scopes: ['read', 'write'] });
+    expect(await errorOf(history.adoptHistory({ parent, headHash }))).toMatchObject({
+      code: Code.PermissionDenied,
+    });
+    expect((await service.history.listRevisions({ parent })).revisions).toHaveLength(1);
+  });
+});

@@ -16,6 +16,7 @@ import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
 import { ReleaseService } from '../../gen/vexil/v1/release_service_pb.ts';
 import { SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
+import { type Adoption, adoptHistory } from '../../src/app/adopt-history.ts';
 import { DEFAULT_CONTEXT_LIMITS } from '../../src/app/decisions.ts';
 import { History } from '../../src/app/history.ts';
 import { type Principal, SYSTEM } from '../../src/app/principal.ts';
@@ -84,9 +85,10 @@ export async function errorOf(call: Promise<unknown>): Promise<ConnectError> {
   throw new Error('the call was expected to fail');
 }
 
-function routesOf({ log, writer, catalog, fleet }: Instance): (router: ConnectRouter) => void {
+function routesOf({ log, bus, clock, writer, catalog, fleet }: Instance): (router: ConnectRouter) => void {
   const deps = { writer, catalog };
   const history = new History(log);
+  const adopt = (adoption: Adoption) => adoptHistory({ log, bus, catalog, clock, fleet }, adoption);
   return (router) =>
     router
       .service(ProjectService, projectService(deps))
@@ -94,7 +96,10 @@ function routesOf({ log, writer, catalog, fleet }: Instance): (router: ConnectRo
       .service(SegmentService, segmentService(deps))
       .service(ReleaseService, releaseService(deps))
       .service(KeyService, keyService({ ...deps, pepper: PEPPER, random: randomBytes }))
-      .service(HistoryService, historyService({ ...deps, history, contextLimits: DEFAULT_CONTEXT_LIMITS }))
+      .service(
+        HistoryService,
+        historyService({ ...deps, history, adopt, contextLimits: DEFAULT_CONTEXT_LIMITS }),
+      )
       .service(FleetService, fleetService({ fleet }));
 }
 

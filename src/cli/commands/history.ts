@@ -1,8 +1,10 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { Command } from 'commander';
 import {
+  AdoptHistoryResponseSchema,
   DiffRevisionsResponseSchema,
   HistoryService,
+  type Revision,
   RevisionSchema,
   VerifyHistoryResponseSchema,
 } from '../../../gen/vexil/v1/history_service_pb.ts';
@@ -35,6 +37,7 @@ export function register(history: Command, open: OpenSession): void {
   registerDiff(history, open);
   registerRevert(history, open);
   registerVerify(history, open);
+  registerAdopt(history, open);
 }
 
 function registerList(history: Command, open: OpenSession): void {
@@ -136,6 +139,46 @@ function registerVerify(history: Command, open: OpenSession): void {
       await session.show(VerifyHistoryResponseSchema, result, text);
       if (!result.intact) throw new Error(`revision ${result.brokenRevision}: ${result.problem}`);
     });
+}
+
+function registerAdopt(history: Command, open: OpenSession): void {
+  history
+    .command('adopt')
+    .argument('[head]', 'the hash of the newest revision; without it that is shown, and nothing is done')
+    .description('Take the log as it is for the truth, after it was rewritten or restored from a backup.')
+    .option('--reason <text>', 'why; kept in the log')
+    .option('-y, --yes', 'do not ask')
+    .action(async (head: string | undefined, options: DestructiveFlags, command: Command) => {
+      const headHash = head === undefined ? undefined : hashIn(head);
+      const session = await open(command);
+      const parent = await session.scope.project();
+      const project = keyOf(parent);
+      if (headHash === undefined) {
+        const { revisions } = await session.call(method.listRevisions, { parent, pageSize: 1 });
+        const [newest] = revisions;
+        if (newest === undefined) throw new Error(`the log of ${project} is empty`);
+        await session.show(RevisionSchema, newest, () => adoptText(newest));
+        return;
+      }
+      await confirm(session, options, `Give up everything in ${project} that the log does not have?`);
+      const adopted = await session.call(method.adoptHistory, {
+        ...{ parent, headHash, reason: options.reason ?? '' },
+      });
+      const { revision, abandonedRevision } = adopted;
+      const text = `project ${project} adopted at revision ${revision}; given up was a history of ${abandonedRevision}`;
+      await session.show(AdoptHistoryResponseSchema, adopted, () => text);
+    });
+}
+
+function adoptText(newest: Revision): string {
+  const hash = Buffer.from(newest.hash).toString('hex');
+  const whatNext = `If this is what the log should end with:\n\n  vexil history adopt ${hash}`;
+  return `${revisionTable([newest])}\n\n${whatNext}`;
+}
+
+function hashIn(text: string): Uint8Array {
+  if (!/^[0-9a-f]{64}$/i.test(text)) throw new UsageError(`"${text}" is not the hash of a revision`);
+  return Buffer.from(text, 'hex');
 }
 
 async function objectOf({ scope }: Session, options: ListFlags): Promise<string> {

@@ -8,8 +8,9 @@ import {
   type Revision,
   RevisionSchema,
 } from '../../../gen/vexil/v1/history_service_pb.ts';
+import { identified } from '../../app/identified.ts';
 import type { ObjectDifference } from '../../app/object-differences.ts';
-import { type Change, idOf } from '../../core/change.ts';
+import type { Change } from '../../core/change.ts';
 import type { Difference } from '../../core/diff.ts';
 import { objectName, revisionName } from '../names.ts';
 import { timestampOf } from '../timestamp.ts';
@@ -25,10 +26,11 @@ const kinds = pairing<ObjectDifference['kind'], ObjectChange_Kind>(ObjectChange_
 
 /** A revision with the names of what it touched. */
 export function revisionMessage(change: Change): Revision {
-  const touched = change.operations.map((operation) => {
-    const id = operation.op === 'put' ? idOf(operation.object) : operation.id;
+  const touched = change.operations.flatMap((operation) => {
+    const id = identified(operation);
+    if (id === undefined) return [];
     const kind = operation.op === 'put' ? ObjectChange_Kind.UNSPECIFIED : ObjectChange_Kind.DELETED;
-    return create(ObjectChangeSchema, { name: objectName(change.project, id), object: id.kind, kind });
+    return [create(ObjectChangeSchema, { name: objectName(change.project, id), object: id.kind, kind })];
   });
   return withChanges(change, touched);
 }

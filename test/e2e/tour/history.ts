@@ -60,6 +60,7 @@ export async function historyTour({ calls, prefix }: Tour): Promise<void> {
 
   await theThen({ calls, prefix }, parent, halted);
   await wayBack({ calls, prefix }, parent, halted);
+  await takenForTheTruth({ calls, prefix }, parent);
   expect(await calls.ok('HistoryService/VerifyHistory', { parent })).toMatchObject({ intact: true });
   await calls.refused('HistoryService/VerifyHistory', { parent: 'projects/nowhere' }, { code: 'NOT_FOUND' });
 }
@@ -97,4 +98,17 @@ async function wayBack({ calls }: Tour, parent: string, halted: string): Promise
   expect(await calls.ok('HistoryService/RevertToRevision', request)).toMatchObject({
     receipt: { revision: String(Number(halted) + 1) },
   });
+}
+
+async function takenForTheTruth({ calls }: Tour, parent: string): Promise<void> {
+  const [newest] = list(await calls.ok('HistoryService/ListRevisions', { parent, pageSize: 1 }), 'revisions');
+  const request = { parent, headHash: newest?.hash, reason: 'restored from a backup' };
+  await calls.refused(
+    'HistoryService/AdoptHistory',
+    { ...request, headHash: newest?.previousHash },
+    { code: 'ABORTED', reason: 'HEAD_MOVED' },
+  );
+  const revision = String(Number(newest?.revision) + 1);
+  expect(await calls.ok('HistoryService/AdoptHistory', request)).toMatchObject({ revision });
+  expect(await calls.ok('HistoryService/AdoptHistory', request)).toMatchObject({ revision, replayed: true });
 }

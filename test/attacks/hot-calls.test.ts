@@ -72,7 +72,6 @@ describe('calls that are given up', () => {
     ['in the middle of the envelope', (stream) => [frame(DATA, 0, stream, message.subarray(0, 3))]],
     ['in the middle of the message', (stream) => [frame(DATA, 0, stream, message.subarray(0, 9))]],
     ['behind their message', (stream) => [frame(DATA, 0, stream, message)]],
-    ['when they are complete', (stream) => [frame(DATA, END_STREAM, stream, message)]],
   ];
 
   it.each(moments)('%s are too many after a while', async (_, until) => {
@@ -82,6 +81,15 @@ describe('calls that are given up', () => {
         return [head(stream), ...until(stream), frame(RST_STREAM, 0, stream, CANCEL)];
       });
       expect(await peer.ended).toMatch(/ENHANCE_YOUR_CALM|INTERNAL_ERROR|closed/);
+    });
+  });
+
+  it('when they are complete cost what complete calls cost', async () => {
+    await under(async (peer) => {
+      await flood(peer, 5_000, (index) => {
+        const stream = streamOf(index);
+        return [head(stream), frame(DATA, END_STREAM, stream, message), frame(RST_STREAM, 0, stream, CANCEL)];
+      });
     });
   });
 

@@ -9,6 +9,9 @@ const IDLE_LOOKS = 4;
 /** An acknowledgement of a ping is 17 bytes; more than two of them means that real data was sent in between. */
 const PING_ANSWER_BYTES = 34;
 
+/** A quarter of what a session may hold. */
+const MOST_LOST_BYTES = 8 * 2 ** 20;
+
 interface SessionLimits {
   readonly maxStreamsPerConnection: number;
   readonly maxHeaderBytes: number;
@@ -52,7 +55,12 @@ export function guardSession(
 ): SessionGuard {
   requireSettings(session, limits.firstBytesTimeoutMs);
   limitPings(session, socket);
-  return closeWhenIdle(session, limits.idleConnectionMs);
+  const guards = [closeWhenIdle(session, limits.idleConnectionMs), retireWhenWorn(session)];
+  return {
+    opened(stream) {
+      for (const guard of guards) guard.opened(stream);
+    },
+  };
 }
 
 function requireSettings(session: ServerHttp2Session, timeoutMs: number): void {
@@ -83,6 +91,21 @@ function closeWhenIdle(session: ServerHttp2Session, idleMs: number): SessionGuar
       stream.on('close', onClose);
     },
   };
+}
+
+/**
+ * Node counts what a stream had not sent when it was reset against the session's memory for good, until it refuses all
+ * streams and ends the connection with everything on it. Long before that the session takes no new streams: clients
+ * open another connection for those, and what runs here runs on. (Of answers that had been written to their end Node
+ * does not say how much was left.)
+ */
+function retireWhenWorn(session: ServerHttp2Session): SessionGuard {
+  let lostBytes = 0;
+  function onAborted(this: ServerHttp2Stream): void {
+    lostBytes += this.writableLength;
+    if (lostBytes > MOST_LOST_BYTES && !session.closed) session.close();
+  }
+  return { opened: (stream) => void stream.on('aborted', onAborted) };
 }
 
 function limitPings(session: ServerHttp2Session, socket: Socket): void {

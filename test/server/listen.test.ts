@@ -83,6 +83,15 @@ async function get(session: http2.ClientHttp2Session, path: string): Promise<Ans
   return { status, body };
 }
 
+/** Reads a little and leaves; how the stream ended. */
+async function cutOff(session: http2.ClientHttp2Session, path: string): Promise<number> {
+  const stream = session.request({ ':path': path });
+  stream.on('error', () => undefined);
+  stream.once('data', () => stream.close(http2.constants.NGHTTP2_CANCEL));
+  await new Promise<void>((resolve) => stream.once('close', resolve));
+  return stream.rstCode;
+}
+
 describe('listen', () => {
   it('serves HTTP/1.1 and HTTP/2 on one cleartext port', async () => {
     const server = await start();
@@ -253,6 +262,36 @@ describe('listen', () => {
     held[0]?.end();
     await once(call, 'close');
     await once(busy, 'close');
+  });
+
+  it('takes no new streams where many large answers were cut off, and ends none that runs', async () => {
+    const running: http2.ServerHttp2Stream[] = [];
+    const server = await start({
+      onStream: (stream, headers) => {
+        stream.on('error', () => undefined);
+        stream.respond({ ':status': 200 });
+        if (headers[':path'] === '/large') stream.write(Buffer.alloc(256 * 1024));
+        else if (headers[':path'] === '/small') stream.write('small');
+        else running.push(stream);
+        return true;
+      },
+    });
+    const session = http2.connect(origin(server));
+    session.on('error', () => undefined);
+    const goaway = once(session, 'goaway');
+    const stays = session.request({ ':path': '/stays' });
+    await once(stays, 'response');
+    for (let calls = 0; calls < 50; calls++) await cutOff(session, '/small');
+    expect(session.closed).toBe(false);
+    const codes = new Set<number>();
+    for (let calls = 0; calls < 100 && !session.closed; calls++) codes.add(await cutOff(session, '/large'));
+    expect(session.closed).toBe(true);
+    const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = http2.constants;
+    // One that was opened before the news arrived is refused: a client may simply ask again.
+    expect([...codes].filter((code) => code !== NGHTTP2_REFUSED_STREAM)).toEqual([NGHTTP2_CANCEL]);
+    expect((await goaway)[0]).toBe(NGHTTP2_NO_ERROR);
+    running[0]?.end('to the end');
+    expect((await stays.toArray()).join('')).toBe('to the end');
   });
 
   it('survives junk on either protocol', async () => {

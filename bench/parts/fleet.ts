@@ -31,7 +31,8 @@ export const fleet: Part = {
     const text = [
       delayTable(plan, summary),
       haltTable(summary),
-      `Every watcher was told of every write, and knew at revision ${revision} what new ones on each replica do.\n` +
+      'From the call to the answer of a write, from there to the watchers; after a partition, from its end.\n' +
+        `Every watcher was told of every write, and knew at revision ${revision} what new ones on each replica do.\n` +
         `Load ${before} before, ${after} after. 10,000 streams on one replica, and their memory: part fanout.`,
     ].join('\n\n');
     const data = { plan, load: { before, after }, revision, ...summary };

@@ -102,9 +102,16 @@ export class Polling implements AsyncDisposable {
   #schedule(): void {
     this.#poll?.[Symbol.dispose]();
     if (this.#disposed) return;
-    const { bus, clock, random } = this.#parts;
-    const longestMs = bus.connected() ? POLL_MS : POLL_DISCONNECTED_MS;
-    const delayMs = longestMs * (LEAST_SHARE + (1 - LEAST_SHARE) * random());
-    this.#poll = clock.after(delayMs, () => void this.now());
+    const share = LEAST_SHARE + (1 - LEAST_SHARE) * this.#parts.random();
+    this.#wait(POLL_MS * share, POLL_DISCONNECTED_MS * share);
+  }
+
+  /** In steps, so that a bus that is lost meanwhile does not have to be waited for. */
+  #wait(leftMs: number, stepMs: number): void {
+    const { bus, clock } = this.#parts;
+    this.#poll = clock.after(stepMs, () => {
+      if (bus.connected() && leftMs > stepMs) this.#wait(leftMs - stepMs, stepMs);
+      else void this.now();
+    });
   }
 }

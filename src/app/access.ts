@@ -4,7 +4,8 @@ import type { AccessKey } from '../core/model.ts';
 import type { Clock } from '../ports/clock.ts';
 import { Alarm } from './alarm.ts';
 import type { Catalog } from './catalog.ts';
-import { hashSecret, keyIdIn, parseToken } from './key-token.ts';
+import { hashSecret, keyIdIn, type ParsedToken, parseToken } from './key-token.ts';
+import { LateKeys } from './late-keys.ts';
 import { type Principal, SYSTEM } from './principal.ts';
 
 /** A key, and what is asked of it at every call, ready made. */
@@ -30,6 +31,7 @@ export class Access implements Disposable {
   readonly #pepper: string;
   readonly #subscription: Disposable;
   readonly #alarm: Alarm;
+  readonly #late: LateKeys;
   /** By key id, whoever wants to know when the key is worth nothing any more. */
   readonly #listeners = new Map<string, Set<() => void>>();
 
@@ -37,6 +39,7 @@ export class Access implements Disposable {
     this.#clock = clock;
     this.#pepper = pepper;
     this.#alarm = new Alarm(clock);
+    this.#late = new LateKeys(catalog, clock);
     for (const state of catalog.everyState())
       for (const { state: key } of state.keys.values()) this.#byId.set(key.id, known(state.key, key));
     this.#subscription = catalog.subscribe(({ project, before, after }) => {
@@ -50,17 +53,25 @@ export class Access implements Disposable {
 
   /**
    * The principal behind a token. Rejects with `unauthenticated`, always in the same words, for a token that is
-   * malformed, unknown, wrong, revoked or expired.
+   * malformed, unknown, wrong, revoked or expired. A promise only for a key that is not known here, which may have been
+   * made elsewhere: then the log is asked first, and if that cannot say, it rejects with `unavailable`.
    */
-  authenticate(token: string): Principal {
+  authenticate(token: string): Principal | Promise<Principal> {
     const recent = this.#byId.get(keyIdIn(token));
     if (recent?.verified !== undefined && isSameToken(recent.verified, token)) {
       if (!this.#isGood(recent)) throw keyInvalid();
       return recent.principal;
     }
     const parsed = parseToken(token);
-    const found = parsed === undefined ? undefined : this.#byId.get(parsed.id);
-    if (parsed === undefined || found === undefined || found.key.kind !== parsed.kind) throw keyInvalid();
+    if (parsed === undefined) throw keyInvalid();
+    const found = this.#byId.get(parsed.id);
+    if (found === undefined) return this.#late.find(parsed.id).then(() => this.#known(parsed, token));
+    return this.#known(parsed, token);
+  }
+
+  #known(parsed: ParsedToken, token: string): Principal {
+    const found = this.#byId.get(parsed.id);
+    if (found === undefined || found.key.kind !== parsed.kind) throw keyInvalid();
     const { principal, secretHash } = found;
     const presented = Buffer.from(hashSecret(this.#pepper, parsed.secret), 'hex');
     if (presented.length !== secretHash.length || !timingSafeEqual(presented, secretHash)) throw keyInvalid();

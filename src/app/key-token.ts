@@ -27,8 +27,14 @@ export function mintToken(kind: KeyKind, random: RandomBytes): { token: string; 
   return { token: body + checksumOf(body), id, secret };
 }
 
+export interface ParsedToken {
+  readonly kind: KeyKind;
+  readonly id: string;
+  readonly secret: string;
+}
+
 /** The parts of a token; undefined for any text that is none. Never throws. */
-export function parseToken(text: string): { kind: KeyKind; id: string; secret: string } | undefined {
+export function parseToken(text: string): ParsedToken | undefined {
   if (text.length > MAX_LENGTH) return undefined;
   const [, body = '', kindText, id = '', secret = '', checksum] = TOKEN.exec(text) ?? [];
   const kind = KINDS.find((known) => known === kindText);

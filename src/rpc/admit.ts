@@ -1,5 +1,6 @@
 import { type Access, originAllowed } from '../app/access.ts';
 import type { Admission } from '../app/admission.ts';
+import { onward } from '../app/onward.ts';
 import type { Principal } from '../app/principal.ts';
 import { FlagError } from '../core/errors.ts';
 
@@ -13,26 +14,37 @@ export interface Presented {
 }
 
 /**
- * Who calls, for every way into this process. Throws a FlagError for a key that is none, or that is used too often or
- * where it must not be. Whoever tries one wrong key after the other is told to wait.
+ * Who calls, for every way into this process. Throws, or rejects with, a FlagError for a key that is none, or that is
+ * used too often or where it must not be. Whoever tries one wrong key after the other is told to wait. A promise only
+ * for a key that is not known here and has to be looked for.
  */
 export function admit(
   access: Access,
   admission: Admission,
-  { token, origin, address }: Presented,
-): Principal {
-  const principal = authenticate(access, admission, token, address);
-  admission.call(principal.keyId);
-  checkOrigin(principal, origin);
-  return principal;
+  presented: Presented,
+): Principal | Promise<Principal> {
+  return onward(authenticated(access, admission, presented), (principal) => {
+    admission.call(principal.keyId);
+    checkOrigin(principal, presented.origin);
+    return principal;
+  });
 }
 
-function authenticate(access: Access, admission: Admission, token: string, address: () => string): Principal {
-  try {
-    return access.authenticate(token);
-  } catch (error) {
-    admission.refused(address());
+function authenticated(
+  access: Access,
+  admission: Admission,
+  { token, address }: Presented,
+): Principal | Promise<Principal> {
+  const refuse = (error: unknown): never => {
+    const isWrong = !(error instanceof FlagError) || error.kind === 'unauthenticated';
+    if (isWrong) admission.refused(address());
     throw error;
+  };
+  try {
+    const principal = access.authenticate(token);
+    return principal instanceof Promise ? principal.catch(refuse) : principal;
+  } catch (error) {
+    return refuse(error);
   }
 }
 

@@ -61,7 +61,7 @@ export function authInterceptor(
     const demand = demandOf(request.service, request.method);
     if (demand.kind === 'open') return next(request);
     try {
-      const principal = admit(access, admission, {
+      const principal = await admit(access, admission, {
         token: tokenIn(request.header.get('authorization'), request.header.get('x-api-key')),
         origin: request.header.get('origin'),
         address: () => request.contextValues.get(addressKey),

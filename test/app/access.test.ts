@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { hashSecret, mintToken } from '../../src/app/key-token.ts';
 import { createKey, type NewKey, revokeKey } from '../../src/app/manage/keys.ts';
 import { createProject } from '../../src/app/manage/projects.ts';
 import type { Principal } from '../../src/app/principal.ts';
 import { openInstance, PEPPER } from '../support/instance.ts';
+import { fillShop, openReplicas, type Replica, revisionOf } from '../support/replicas.ts';
 
 const ADMIN: Principal = {
   ...{ keyId: 'admin', kind: 'admin', project: 'shop', environment: undefined },
@@ -49,7 +50,7 @@ it('knows whoever presents a key, and tells all others the same', async () => {
     `vx_server_${id}_${rest.slice(0, -7)}x${rest.slice(-6)}`,
     `vx_web_${id}_${rest}`,
   ])
-    expect(() => access.authenticate(wrong)).toThrow(refused);
+    await expect((async () => access.authenticate(wrong))()).rejects.toThrow(refused);
 });
 
 it('knows a token again, and none that differs from it in a single character', async () => {
@@ -71,7 +72,7 @@ it('knows a token again, and none that differs from it in a single character', a
 it('refuses a key from the moment of its revocation, and tells whoever asked to know', async () => {
   await using made = await setUp();
   const { access } = made.instance;
-  const principal = access.authenticate(made.token);
+  const principal = await access.authenticate(made.token);
   let told = 0;
   using _subscription = access.onInvalid(principal, () => void told++);
   await made.instance.commit('shop', revokeKey(made.id, ADMIN));
@@ -83,7 +84,7 @@ it('refuses a key from the moment of its revocation, and tells whoever asked to 
 it('refuses a key from the moment of its expiry, and tells whoever asked to know', async () => {
   await using made = await setUp({ expiresAt: '2030-01-01T01:00:00.000Z' });
   const { access, clock } = made.instance;
-  const principal = access.authenticate(made.token);
+  const principal = await access.authenticate(made.token);
   let told = 0;
   using _subscription = access.onInvalid(principal, () => void told++);
   clock.advance(3_599_999);
@@ -97,7 +98,82 @@ it('says nothing to whoever does not want to know any more', async () => {
   await using made = await setUp();
   const { access } = made.instance;
   let told = 0;
-  access.onInvalid(access.authenticate(made.token), () => void told++)[Symbol.dispose]();
+  access.onInvalid(await access.authenticate(made.token), () => void told++)[Symbol.dispose]();
   await made.instance.commit('shop', revokeKey(made.id, ADMIN));
   expect(told).toBe(0);
+});
+
+describe('a key that is not known here', () => {
+  const presented = async ({ instance }: Replica, token: string) => await instance.access.authenticate(token);
+  const unverified = { kind: 'unavailable', details: { reason: 'KEY_UNVERIFIED', retryAfterMs: 1_000 } };
+
+  async function makeKey({ instance }: Replica): Promise<string> {
+    const { token, id, secret } = mintToken('server', randomBytes);
+    const key: NewKey = {
+      ...{ id, kind: 'server', name: '', environment: 'production', scopes: [], allowedOrigins: [] },
+      secretHash: hashSecret(PEPPER, secret),
+    };
+    await instance.commit('shop', createKey(key, ADMIN));
+    return token;
+  }
+
+  it('works at once when it was made a moment ago on another replica', async () => {
+    await using replicas = await openReplicas();
+    const [one, other] = [await replicas.open(), await replicas.open()];
+    await fillShop(one);
+    using _cut = replicas.cutBus();
+    for (let round = 0; round < 3; round++) {
+      const token = await makeKey(one);
+      const found = presented(other, token);
+      replicas.clock.advance(100);
+      expect(await found).toMatchObject({ kind: 'server', project: 'shop' });
+      expect(other.instance.access.authenticate(token)).not.toBeInstanceOf(Promise);
+    }
+  });
+
+  it('is nobody to say anything about while the log is away, and none once that has been asked', async () => {
+    await using replicas = await openReplicas();
+    const [one, other] = [await replicas.open(), await replicas.open()];
+    await fillShop(one);
+    await vi.waitFor(() => expect(revisionOf(other)).toBe(1));
+    await other.stop();
+    const made = await makeKey(one);
+    await other.start({ log: 'off' });
+    const unknown = mintToken('server', randomBytes).token;
+    for (const token of [made, unknown])
+      await expect(presented(other, token)).rejects.toMatchObject(unverified);
+    other.link.on();
+    await other.instance.catalog.refresh();
+    expect(await presented(other, made)).toMatchObject({ project: 'shop' });
+    await expect(presented(other, unknown)).rejects.toThrow(refused);
+    other.link.off();
+    const later = presented(other, mintToken('server', randomBytes).token);
+    replicas.clock.advance(100);
+    await expect(later).rejects.toMatchObject(unverified);
+  });
+
+  it('does not wait for a log that hangs', async () => {
+    await using replicas = await openReplicas();
+    const replica = await replicas.open();
+    replica.link.hang();
+    const asking = presented(replica, mintToken('server', randomBytes).token);
+    replicas.clock.advance(2_000);
+    await expect(asking).rejects.toMatchObject(unverified);
+    replica.link.on();
+  });
+
+  it('is looked for once, however often it is presented and with however many others', async () => {
+    await using replicas = await openReplicas();
+    const replica = await replicas.open();
+    const { asked } = replica.link;
+    const before = asked.heads ?? 0;
+    const tokens = Array.from({ length: 50 }, () => mintToken('server', randomBytes).token);
+    const first = tokens.map((token) => presented(replica, token));
+    for (const answer of first) await expect(answer).rejects.toThrow(refused);
+    for (const token of tokens) await expect(presented(replica, token)).rejects.toThrow(refused);
+    expect((asked.heads ?? 0) - before).toBe(1);
+    replicas.clock.advance(1_000);
+    await expect(presented(replica, tokens[0] ?? '')).rejects.toThrow(refused);
+    expect((asked.heads ?? 0) - before).toBeGreaterThan(1);
+  });
 });

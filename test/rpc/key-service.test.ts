@@ -116,7 +116,7 @@ describe('a key to the whole instance', () => {
   test('is in no project', async () => {
     const { key, secret } = await service.keys.createKey({ key: admin });
     expect(key?.name).toBe(`keys/${key?.id}`);
-    expect(service.instance.access.authenticate(secret).project).toBe(ROOT.project);
+    expect(service.instance.access.authenticate(secret)).toMatchObject({ project: ROOT.project });
     expect((await service.keys.listKeys({})).keys.map(({ id }) => id)).toEqual([key?.id]);
     expect((await service.keys.listKeys({ parent })).keys).toEqual([]);
     await service.keys.revokeKey({ name: key?.name ?? '' });

@@ -119,18 +119,27 @@ export class Exchange implements Waiting {
   }
 
   #ask(call: HotCall): Uint8Array | Promise<Uint8Array> {
-    return call.answer(this.#principal());
+    const principal = this.#principal();
+    return principal instanceof Promise
+      ? principal.then((found) => call.answer(found))
+      : call.answer(principal);
   }
 
-  #principal(): Principal {
-    const { access, admission, refused } = this.#parts;
-    const { name, token, origin } = this.#head;
+  #principal(): Principal | Promise<Principal> {
+    const { access, admission } = this.#parts;
+    const { token, origin } = this.#head;
     try {
-      return admit(access, admission, { token, origin, address: () => this.#carrier.address() });
+      const address = () => this.#carrier.address();
+      const principal = admit(access, admission, { token, origin, address });
+      return principal instanceof Promise ? principal.catch((error) => this.#turnedAway(error)) : principal;
     } catch (error) {
-      if (error instanceof FlagError) refused({ method: name, why: error.message });
-      throw error;
+      return this.#turnedAway(error);
     }
+  }
+
+  #turnedAway(error: unknown): never {
+    if (error instanceof FlagError) this.#parts.refused({ method: this.#head.name, why: error.message });
+    throw error;
   }
 
   #reply(envelope: Uint8Array): void {

@@ -1,4 +1,5 @@
 import { Code } from '@connectrpc/connect';
+import type { Principal } from '../../app/principal.ts';
 import { FlagError } from '../../core/errors.ts';
 import { admit } from '../admit.ts';
 import { timedOut } from '../call-timeout.ts';
@@ -39,6 +40,9 @@ export class StreamExchange implements Outlet {
   #seat: Disposable | undefined;
   #alarm: Disposable | undefined;
   #hasResponded = false;
+  /** What has arrived while the key is looked for. */
+  #waiting: Uint8Array[] | undefined;
+  #hasRequestEnded = false;
   #isFlushDue = false;
   #isOver = false;
 
@@ -65,6 +69,10 @@ export class StreamExchange implements Outlet {
   }
 
   take(chunk: Uint8Array): void {
+    if (this.#waiting !== undefined) {
+      this.#waiting.push(chunk);
+      return;
+    }
     const task = this.#task;
     if (this.#isOver || task === undefined) return;
     try {
@@ -90,7 +98,8 @@ export class StreamExchange implements Outlet {
 
   /** The caller has nothing more to say. */
   requestEnded(): void {
-    if (this.#isOver) return;
+    this.#hasRequestEnded = true;
+    if (this.#isOver || this.#waiting !== undefined) return;
     try {
       this.#reader?.end();
       this.#reader = undefined;
@@ -137,18 +146,50 @@ export class StreamExchange implements Outlet {
     this.#carrier.terminate();
   }
 
-  #open(): StreamTask {
-    const { access, admission, refused } = this.#parts;
-    const { token, origin, method } = this.#head;
+  /** Undefined while the key is looked for. */
+  #open(): StreamTask | undefined {
+    const { access, admission } = this.#parts;
+    const { token, origin } = this.#head;
     const address = () => this.#carrier.address();
     try {
       const principal = admit(access, admission, { token, origin, address });
-      this.#seat = admission.stream(principal.keyId, address());
-      return method.open(principal, this);
+      if (!(principal instanceof Promise)) return this.#enter(principal);
+      this.#waiting = [];
+      this.#carrier.hold();
+      principal.then((found) => this.#enterLate(found)).catch((error: unknown) => this.#turnAway(error));
+      return undefined;
     } catch (error) {
-      if (error instanceof FlagError) refused({ method: this.#head.name, why: error.message });
-      throw error;
+      return this.#turnedAway(error);
     }
+  }
+
+  #enter(principal: Principal): StreamTask {
+    this.#seat = this.#parts.admission.stream(principal.keyId, this.#carrier.address());
+    return this.#head.method.open(principal, this);
+  }
+
+  /** Goes on with what has arrived meanwhile. */
+  #enterLate(principal: Principal): void {
+    if (this.#isOver) return;
+    this.#task = this.#enter(principal);
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    this.#carrier.release();
+    for (const chunk of waiting) this.take(chunk);
+    if (this.#hasRequestEnded) this.requestEnded();
+  }
+
+  #turnAway(error: unknown): void {
+    try {
+      this.#turnedAway(error);
+    } catch (refusal) {
+      this.end(refusal);
+    }
+  }
+
+  #turnedAway(error: unknown): never {
+    if (error instanceof FlagError) this.#parts.refused({ method: this.#head.name, why: error.message });
+    throw error;
   }
 
   #respond(): void {

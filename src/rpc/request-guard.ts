@@ -156,12 +156,12 @@ async function* withinTime(
   receiveTimeoutMs: number,
   timeoutMs: number | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const error = tooSlow(receiveTimeoutMs, timeoutMs);
-  if (timeoutMs === 0) throw error;
+  if (timeoutMs === 0) throw timedOut();
   const chunks = body[Symbol.asyncIterator]();
   const { promise: late, reject } = Promise.withResolvers<never>();
   late.catch(() => undefined);
-  const timer = setTimeout(() => reject(error), Math.min(receiveTimeoutMs, timeoutMs ?? receiveTimeoutMs));
+  const onTimeout = (): void => reject(tooSlow(receiveTimeoutMs, timeoutMs));
+  const timer = setTimeout(onTimeout, Math.min(receiveTimeoutMs, timeoutMs ?? receiveTimeoutMs));
   try {
     for (;;) {
       const chunk = await Promise.race([chunks.next(), late]);

@@ -1,5 +1,10 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom, type Random } from '../../attacks/random.ts';
+import { makeCertificate } from '../../support/certificate.ts';
+import { toolOrSkip } from '../../support/require-tool.ts';
 import { CASES, CONTENT_TYPES } from './call-corpus.ts';
 import { exchange, type RawCall } from './raw-exchange.ts';
 import { openTwoPorts, type Port, type TwoPorts } from './two-ports.ts';
@@ -30,6 +35,7 @@ function isLeft({ isGrpc }: Way, name: string): boolean {
   return LEFT.includes(name) || fromPage || (timeout !== undefined && !isTimeout.test(timeout));
 }
 
+const openssl = toolOrSkip('openssl', '/usr/bin/openssl') ?? '';
 let ports: TwoPorts;
 
 beforeAll(async () => {
@@ -43,7 +49,7 @@ afterAll(async () => {
 /** What somebody sees of a call from outside, and what is noted of it inside. */
 async function outcome(port: Port, call: RawCall) {
   port.takeNotes();
-  const reply = await exchange(port.port, call);
+  const reply = await exchange(port.port, call, port.isSecure);
   // Whoever leaves gets no answer that would say that it was noted.
   if (call.ending === 'reset') await expect.poll(() => port.notes().calls.length).toBeGreaterThan(0);
   const { byLibrary, ...notes } = port.takeNotes();
@@ -87,6 +93,25 @@ it('tells alike who calls too often', async () => {
   await using few = await openTwoPorts(2);
   for (const way of WAYS.slice(0, 4))
     expect(await compare(few, caseNamed('a flag').call(way, few.keys))).toBe(true);
+});
+
+it.skipIf(openssl === '')('answers alike on both paths over TLS', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'vexil-differential-'));
+  const { certPath, keyPath } = makeCertificate(openssl, directory);
+  const material = { cert: await readFile(certPath), key: await readFile(keyPath) };
+  await using secure = await openTwoPorts(1_000_000, material);
+  for (const way of WAYS)
+    for (const name of [
+      'a flag',
+      'all flags',
+      'another type',
+      'no key',
+      'byte by byte',
+      'gzip',
+      'two messages',
+    ])
+      expect(await compare(secure, caseNamed(name).call(way, secure.keys))).toBe(true);
+  await rm(directory, { recursive: true });
 });
 
 it.each([1, 2, 3, 4])('answers alike on both paths what was damaged at random: seed %i', async (seed) => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import * as http2 from 'node:http2';
 import * as net from 'node:net';
+import * as tls from 'node:tls';
 
 /** A request, header by header and piece by piece. Over HTTP/1.1 a body in several pieces is chunked. */
 export interface RawCall {
@@ -28,15 +29,15 @@ export interface RawReply {
 const NO_REPLY: RawReply = { status: 0, fields: [], body: '', trailers: [], isHeadersOnly: false, reset: 0 };
 
 /** Sends headers as they are, also twice. */
-const LENIENT = { peerMaxConcurrentStreams: 100, strictSingleValueFields: false };
+const LENIENT = { strictSingleValueFields: false, rejectUnauthorized: false };
 
-/** Sends a call on a connection of its own. */
-export function exchange(port: number, call: RawCall): Promise<RawReply> {
-  return call.http === 1 ? exchangeHttp1(port, call) : exchangeHttp2(port, call);
+/** Sends a call on a connection of its own, which with TLS may be to anybody. */
+export function exchange(port: number, call: RawCall, isSecure = false): Promise<RawReply> {
+  return call.http === 1 ? exchangeHttp1(port, call, isSecure) : exchangeHttp2(port, call, isSecure);
 }
 
-async function exchangeHttp2(port: number, call: RawCall): Promise<RawReply> {
-  const session = http2.connect(`http://127.0.0.1:${port}`, LENIENT);
+async function exchangeHttp2(port: number, call: RawCall, isSecure: boolean): Promise<RawReply> {
+  const session = http2.connect(`${isSecure ? 'https' : 'http'}://127.0.0.1:${port}`, LENIENT);
   session.on('error', () => undefined);
   try {
     const stream = session.request(
@@ -83,15 +84,16 @@ function statusAndFields(raw: readonly string[]): Pick<RawReply, 'status' | 'fie
   return { status, fields: fields.sort() };
 }
 
-async function exchangeHttp1(port: number, call: RawCall): Promise<RawReply> {
-  const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+async function exchangeHttp1(port: number, call: RawCall, isSecure: boolean): Promise<RawReply> {
+  const address = { port, host: '127.0.0.1', noDelay: true };
+  const socket = isSecure ? tls.connect({ ...address, rejectUnauthorized: false }) : net.connect(address);
   let received = '';
   socket.on('data', (chunk: Buffer) => {
     received += chunk.toString('latin1');
   });
   socket.on('error', () => undefined);
   const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
-  await once(socket, 'connect');
+  await once(socket, isSecure ? 'secureConnect' : 'connect');
   const length = call.pieces[0]?.length ?? 0;
   const framing = call.fields.some(([name]) => name === 'content-length')
     ? []

@@ -13,7 +13,7 @@ import { evaluationService } from '../../../src/rpc/evaluation-service.ts';
 import { addressKey } from '../../../src/rpc/principal-key.ts';
 import type { CallRecord } from '../../../src/rpc/telemetry-interceptor.ts';
 import { withFastPath } from '../../../src/server/fast-path.ts';
-import { type HttpHandler, type Listener, listen } from '../../../src/server/listen.ts';
+import { type HttpHandler, type Listener, listen, type TlsMaterial } from '../../../src/server/listen.ts';
 import { createRpcHandler } from '../../../src/server/rpc-handler.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { type Instance, openInstance, PEPPER } from '../../support/instance.ts';
@@ -27,6 +27,7 @@ export const RECEIVE_TIMEOUT_MS = 300;
 /** One way in, and what it noted beside its answers. */
 export interface Port {
   readonly port: number;
+  readonly isSecure: boolean;
   /** What was noted since the last time that it was taken. */
   notes(): Notes;
   takeNotes(): Notes;
@@ -80,7 +81,7 @@ const FLAGS: readonly FlagVector[] = [
  * The same flags and keys behind two ports: one with the fast path, and one without. Each counts its own calls, of which
  * a key has so many in all, for the clock that would give it more stands still.
  */
-export async function openTwoPorts(callsPerKey = 1_000_000): Promise<TwoPorts> {
+export async function openTwoPorts(callsPerKey = 1_000_000, tls?: TlsMaterial): Promise<TwoPorts> {
   const instance = await openInstance();
   await furnish(instance);
   const keys = {
@@ -89,8 +90,8 @@ export async function openTwoPorts(callsPerKey = 1_000_000): Promise<TwoPorts> {
     admin: await makeKey(instance, 'admin', { scopes: ['read'] }),
     revoked: await makeKey(instance, 'server', {}, true),
   };
-  const slow = await openPort(instance, callsPerKey, false);
-  const fast = await openPort(instance, callsPerKey, true);
+  const slow = await openPort(instance, callsPerKey, false, tls);
+  const fast = await openPort(instance, callsPerKey, true, tls);
   return {
     ...{ slow, fast, keys, instance },
     async [Symbol.asyncDispose]() {
@@ -136,7 +137,12 @@ async function makeKey(
 
 type OpenPort = Port & { readonly listener: Listener };
 
-async function openPort(instance: Instance, callsPerKey: number, isFast: boolean): Promise<OpenPort> {
+async function openPort(
+  instance: Instance,
+  callsPerKey: number,
+  isFast: boolean,
+  tls: TlsMaterial | undefined,
+): Promise<OpenPort> {
   // Time passes for those who wait, but stands still for what answers say.
   const evaluation = {
     ...evaluationParts(instance),
@@ -166,9 +172,10 @@ async function openPort(instance: Instance, callsPerKey: number, isFast: boolean
   const app = { access, admission, evaluation };
   const listener = await listen({
     ...{ host: '127.0.0.1', port: 0, limits: CONNECTIONS, onRequest },
+    ...(tls && { tls }),
     ...(isFast && withFastPath(onRequest, app, MESSAGES, log, recordCall)),
   });
-  return { listener, port: listener.port, notes, takeNotes };
+  return { listener, port: listener.port, isSecure: tls !== undefined, notes, takeNotes };
 }
 
 function noteTaker() {

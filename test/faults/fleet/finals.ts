@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Change } from '../../../src/core/change.ts';
+import type { Instant } from '../../../src/core/model.ts';
 import type { Service, Told } from '../clients/service.ts';
+import { Replay } from '../history/replay.ts';
 import type { FleetReplica } from './fleet-replica.ts';
 import { callWithin } from './grpc-calls.ts';
 import type { Scene } from './scene.ts';
@@ -9,13 +11,18 @@ import type { Scene } from './scene.ts';
 const PATIENCE_MS = 20_000;
 /** What was on its way when the last fault was over arrives within. */
 const MOST_ROUNDS = 6;
+/** Within which everything that was planned is due, and done. */
+const PLANS_MS = 5_000;
 
 /**
- * Waits until every replica is at the head, and takes down how it is found there; resolves to the log. Also has each
- * verify the chain of hashes.
+ * Waits until every replica is at the head, and takes down how it is found there; resolves to the log, and to the
+ * moment that it is of. Also has each verify the chain of hashes.
  */
-export async function findFinals(scene: Scene): Promise<readonly Change[]> {
-  let log = await scene.log();
+export async function findFinals(
+  scene: Scene,
+): Promise<{ readonly log: readonly Change[]; readonly asOf: Instant }> {
+  let log = await logWithoutPlans(scene);
+  const asOf = new Date().toISOString();
   let found = await findAll(scene, log.length);
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const later = await scene.log();
@@ -26,7 +33,19 @@ export async function findFinals(scene: Scene): Promise<readonly Change[]> {
   for (const final of found) scene.recorder.final({ ...final, environment: scene.knowledge.environment });
   await watchersAtHead(scene, log);
   for (const replica of scene.fleet.replicas) await verify(scene, replica, log.length);
-  return log;
+  return { log, asOf };
+}
+
+/** The log once nothing is planned any more; what nobody makes happen is not waited for longer than it may take. */
+async function logWithoutPlans({ log: read, sleep }: Scene): Promise<readonly Change[]> {
+  const untilMs = performance.now() + PLANS_MS;
+  for (;;) {
+    const log = await read();
+    const replay = new Replay();
+    for (const change of log) replay.apply(change);
+    if (performance.now() > untilMs || replay.planned().next().done) return log;
+    await sleep(200);
+  }
 }
 
 /** The service's own judgement of the chain of hashes. */

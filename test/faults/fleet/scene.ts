@@ -50,7 +50,7 @@ export interface Scene {
   sleep(ms: number): Promise<void>;
   /** A replica by another way than the usual one. */
   serviceBy(replica: FleetReplica, grpc: GrpcCaller): Service;
-  /** Does one thing, as a writer does. The revision; 0 if it was refused. */
+  /** Does one thing, as a writer does who insists on nothing. The revision; 0 if it was refused. */
   write(key: string, wish: Wish): Promise<number>;
   /** More watchers, of these services alone, until the end. */
   watch(services: readonly Service[], count: number): void;
@@ -87,9 +87,9 @@ export async function playScene(
     scene.recorder.healed();
     for (const replica of fleet.replicas)
       if (replica.hasDied()) scene.recorder.incident(`${replica.name} has died: ${replica.server.output()}`);
-    const log = await findFinals(scene);
+    const { log, asOf } = await findFinals(scene);
     await everybody();
-    return scene.recorder.history(log, new Date().toISOString());
+    return scene.recorder.history(log, asOf);
   } catch (error) {
     await fleet.heal().catch(() => undefined);
     await everybody();
@@ -132,9 +132,11 @@ async function setScene(
   const knowledge: Knowledge = { environment: 'production', versions: new Map(), head, wallMs: Date.now };
   const sleep = async (ms: number) => void (await delay(ms));
   const pace = { sleep, over: watching };
+  const shared = { recorder, random, pace, services };
   return {
     ...{ fleet, recorder, random, project, projectKey, serverToken, services, log, knowledge, sleep },
-    write: (key, wish) => write({ name: 'scene', recorder, random, pace, services, knowledge }, key, wish),
+    write: (key, wish) =>
+      write({ ...shared, name: 'scene', knowledge: { ...knowledge, versions: new Map() } }, key, wish),
     keep: (resource) => kept.use(resource),
     serviceBy: (replica, grpc) => serviceOf(replica, () => grpc),
     watch(from, count) {

@@ -80,9 +80,15 @@ const poison: Scenario = {
         await until(`${name} shows what it does not understand`, async () => {
           return (await metricOf(server.managementUrl, 'vexil_quarantined')) > 0;
         });
+      await scene.write(`resume-${round}`, { kind: 'resume_flag', flag: 'search' });
       const halted = await scene.write(`halt-${round}`, { kind: 'halt_flag', flag: 'search' });
-      const mended = await scene.write(`mend-${round}`, MENDED);
-      demand(halted > 0 && mended > 0, 'everything can be changed, what is broken included');
+      const value = `mended in round ${round}`;
+      const mended = await scene.write(`mend-${round}`, { kind: 'set_value', flag: 'checkout', value });
+      const refused = scene.recorder
+        .history()
+        .operations.filter(({ client, outcome }) => client === 'scene' && outcome !== 'ok')
+        .map(({ key, code }) => `${key} ${code}`);
+      demand(halted > 0 && mended > 0, `everything can be changed, what is broken included (${refused})`);
       await lookBack(scene);
       await scene.sleep(1_000);
     });
@@ -91,6 +97,7 @@ const poison: Scenario = {
 
 /** The flag that is halted at the end of a round must not be halted already. */
 function withoutHalts(wish: Wish): Wish {
+  if (wish.kind === 'plan') return { ...wish, halts: false };
   return wish.kind === 'halt_flag' ? { kind: 'resume_flag', flag: wish.flag } : wish;
 }
 
@@ -116,10 +123,9 @@ async function lookBack({ fleet, project, recorder, log }: Scene): Promise<void>
     }
 }
 
-/** Also what nobody understands any more. */
-const MENDED = { kind: 'set_value', flag: 'checkout', value: 'mended' } as const;
-
 const POISONS: readonly (readonly Operation[])[] = [
+  // Of nothing that writers touch, so that it stays.
+  [misshapen({ kind: 'segment', state: { key: 'odd', included: 'everybody' } })],
   [misshapen({ kind: 'flag', state: { key: 'checkout', variations: 'none', type: 'string' } })],
   [misshapen({ kind: 'settings', environment: 'production', state: { flag: 'checkout', rules: [null] } })],
   [settings({ prerequisites: [{ flag: 'payments', variations: ['a'] }] })],

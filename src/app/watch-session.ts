@@ -97,6 +97,8 @@ export class WatchSession implements Disposable {
     if (!this.#sink.take(event)) {
       this.#isHeld = true;
       this.#seat.handed();
+      // Whoever takes a snapshot slowly does not keep others from theirs.
+      this.#stream.yieldTurn();
     }
     if (event.kind === 'goodbye') this.#end(endOf(event.reason, event.retryAfterMs));
   }

@@ -87,6 +87,11 @@ export class WatchStream implements Disposable {
     return this.#isOver || this.#goodbyeReason() !== undefined ? undefined : this.#full(this.#now(), reason);
   }
 
+  /** Lets somebody else have everything, though this one has not got it all. */
+  yieldTurn(): void {
+    this.#turn?.[Symbol.dispose]();
+  }
+
   /** The watch is over. */
   [Symbol.dispose](): void {
     this.#isOver = true;

@@ -85,6 +85,8 @@ export function streamInterceptor(admission: Admission): Interceptor {
     const seat = admission.stream(keyId, request.contextValues.get(addressKey));
     const leave = () => seat[Symbol.dispose]();
     request.signal.addEventListener('abort', leave, { once: true });
+    // Whoever left before this is not told of any more.
+    if (request.signal.aborted) leave();
     try {
       const response = await next(request);
       return response.stream ? { ...response, message: untilEnd(response.message, leave) } : response;

@@ -159,6 +159,58 @@ describe('a stream of evaluations', () => {
     session.destroy();
   });
 
+  it('that asks in few bytes for large values, and reads none, costs a bounded amount of memory', async () => {
+    const value = 'x'.repeat(60_000);
+    const flag = { type: 'FLAG_TYPE_STRING', variations: [{ key: 'off', value }], defaultVariation: 'off' };
+    const [parent = ''] = PRODUCTION.split('/environments/');
+    await target.ok('FlagService/CreateFlag', { parent, flagId: 'b', flag });
+    const session = http2.connect(target.server.url, { settings: { initialWindowSize: 0 } });
+    session.on('error', () => undefined);
+    const stream = open(session, 'EvaluationService/EvaluateStream');
+    const before = target.memoryMib();
+    stream.write(Buffer.concat(Array.from({ length: 8_000 }, () => envelope(Buffer.from('\u0012\u0001b')))));
+    await setTimeout(500);
+    await target.checkHealthy();
+    expect(target.memoryMib() - before).toBeLessThan(64);
+    session.destroy();
+  });
+
+  it('that is given up at once gives its seat back, whatever protocol it is in', async () => {
+    const few = await openTarget({ VEXIL_MAX_STREAMS_PER_KEY: '20' });
+    try {
+      for (const type of ['application/grpc', 'application/grpc+json', 'application/connect+json']) {
+        for (let connection = 0; connection < 10; connection++) {
+          const session = http2.connect(few.server.url).on('error', () => undefined);
+          for (let call = 0; call < 5; call++) {
+            const path = '/vexil.v1.EvaluationService/EvaluateStream';
+            const headers = {
+              ':method': 'POST',
+              ':path': path,
+              'content-type': type,
+              ...bearer(few.keys.server),
+            };
+            const stream = session.request(headers).on('error', () => undefined);
+            stream.close(http2.constants.NGHTTP2_CANCEL);
+          }
+          await new Promise((resolve) => session.close(() => resolve(undefined)));
+        }
+      }
+      const session = http2.connect(few.server.url).on('error', () => undefined);
+      const statuses = Array.from({ length: 20 }, async () => {
+        const path = '/vexil.v1.EvaluationService/EvaluateStream';
+        const type = { 'content-type': 'application/grpc', ...bearer(few.keys.server) };
+        const stream = session.request({ ':method': 'POST', ':path': path, ...type });
+        stream.on('error', () => undefined).write(envelope(Buffer.from('\u0012\u0008checkout')));
+        const [headers] = await once(stream, 'response');
+        return headers['grpc-status'];
+      });
+      expect(await Promise.all(statuses)).toEqual(Array(20).fill(undefined));
+      session.destroy();
+    } finally {
+      await few.close();
+    }
+  });
+
   it('ends with the first message that is malformed', async () => {
     const session = http2.connect(target.server.url);
     const stream = open(session, 'EvaluationService/EvaluateStream');

@@ -35,10 +35,14 @@ class EvaluateStreamTask implements StreamTask {
     this.#parts = parts;
     this.#principal = principal;
     this.#outlet = outlet;
-    this.#key = parts.access.onInvalid(principal, () => outlet.end(keyInvalid()));
     const { ending } = parts.watch;
     if (ending.aborted) throw serviceStopping();
+    this.#key = parts.access.onInvalid(principal, () => outlet.end(keyInvalid()));
     ending.addEventListener('abort', this.#stop, { once: true });
+  }
+
+  get pendingBytes(): number {
+    return this.#answers.length;
   }
 
   message(bytes: Uint8Array): void {

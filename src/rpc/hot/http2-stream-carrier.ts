@@ -1,7 +1,9 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { releaseUnread } from './http2-carrier.ts';
 import type { StreamCarrier, StreamExchange } from './stream-exchange.ts';
 
+/** How long the end of an answer may lie unread. */
+const UNREAD_MS = 2_000;
 const END = { endStream: true };
 const TRAILERS_FOLLOW = { waitForTrailers: true };
 
@@ -62,8 +64,12 @@ class Http2StreamCarrier implements StreamCarrier {
 
   /** What is still to come of the request is of no interest any more, but has to be read for the stream to end. */
   #letGo(): void {
-    this.#stream.resume();
-    if (!this.#stream.readableEnded) releaseUnread(this.#stream);
+    const stream = this.#stream;
+    stream.resume();
+    if (!stream.readableEnded) releaseUnread(stream);
+    // Whoever does not read would be waited for, for ever.
+    const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), UNREAD_MS).unref();
+    stream.once('close', () => clearTimeout(timer));
   }
 
   #isGone(): boolean {

@@ -3,14 +3,17 @@ import type { Principal } from '../../app/principal.ts';
 import { FlagError } from '../../core/errors.ts';
 import { admit } from '../admit.ts';
 import { timedOut } from '../call-timeout.ts';
-import { type Envelope, EnvelopeReader } from '../envelopes.ts';
 import { reportedError } from '../errors.ts';
-import { tooSlow, unnamedCompression } from '../request-guard.ts';
+import { tooSlow } from '../request-guard.ts';
 import { callRecord } from '../telemetry-interceptor.ts';
 import type { CallHead } from './call-head.ts';
 import type { HotParts } from './exchange.ts';
 import { grpcTrailers, STREAM_HEADERS } from './http-answer.ts';
+import { Inflow } from './inflow.ts';
 import type { Outlet, StreamMethod, StreamTask } from './stream-method.ts';
+
+/** So much of answers is put together before it is sent, and before anything else is read. */
+const MOST_PENDING_BYTES = 64 * 1024;
 
 /** What brought a streaming call and takes its answer. Nothing of it throws. */
 export interface StreamCarrier {
@@ -35,13 +38,11 @@ export class StreamExchange implements Outlet {
   readonly #head: CallHead<StreamMethod>;
   readonly #carrier: StreamCarrier;
   readonly #startedAt: number;
-  #reader: EnvelopeReader | undefined;
+  readonly #inflow: Inflow;
   #task: StreamTask | undefined;
   #seat: Disposable | undefined;
   #alarm: Disposable | undefined;
   #hasResponded = false;
-  /** What has arrived while the key is looked for. */
-  #waiting: Uint8Array[] | undefined;
   #hasRequestEnded = false;
   #isFlushDue = false;
   #isOver = false;
@@ -51,6 +52,7 @@ export class StreamExchange implements Outlet {
     this.#head = head;
     this.#carrier = carrier;
     this.#startedAt = parts.deadlines.now();
+    this.#inflow = new Inflow(parts.maxMessageBytes, (message) => this.#take(message));
   }
 
   /** To be called first. Refuses who must not call, whatever arrives. */
@@ -69,25 +71,7 @@ export class StreamExchange implements Outlet {
   }
 
   take(chunk: Uint8Array): void {
-    if (this.#waiting !== undefined) {
-      this.#waiting.push(chunk);
-      return;
-    }
-    const task = this.#task;
-    if (this.#isOver || task === undefined) return;
-    try {
-      this.#reader ??= new EnvelopeReader(this.#parts.maxMessageBytes);
-      for (const envelope of this.#reader.take(chunk)) {
-        task.message(plain(envelope));
-        if (this.#isOver) return;
-      }
-    } catch (error) {
-      this.end(error);
-      return;
-    }
-    if (this.#isFlushDue) return;
-    this.#isFlushDue = true;
-    flushSoon(this);
+    if (!this.#isOver) this.#goOn(() => this.#inflow.take(chunk));
   }
 
   /** Has what was made of all that arrived sent, in as few pieces as can be. */
@@ -99,22 +83,14 @@ export class StreamExchange implements Outlet {
   /** The caller has nothing more to say. */
   requestEnded(): void {
     this.#hasRequestEnded = true;
-    if (this.#isOver || this.#waiting !== undefined) return;
-    try {
-      this.#reader?.end();
-      this.#reader = undefined;
-      this.#setDeadline();
-      this.#task?.end();
-    } catch (error) {
-      this.end(error);
-    }
+    this.#endRequest();
   }
 
   /** What waited was sent. */
   drained(): void {
     if (this.#isOver) return;
-    this.#carrier.release();
     this.#task?.drained();
+    this.#release();
   }
 
   /** The caller is gone. To be called in any case; after the end it means nothing. */
@@ -126,7 +102,7 @@ export class StreamExchange implements Outlet {
     if (this.#isOver) return true;
     this.#respond();
     const hasRoom = this.#carrier.write(envelopes);
-    if (!hasRoom) this.#carrier.hold();
+    if (!hasRoom) this.#hold();
     return hasRoom;
   }
 
@@ -154,8 +130,7 @@ export class StreamExchange implements Outlet {
     try {
       const principal = admit(access, admission, { token, origin, address });
       if (!(principal instanceof Promise)) return this.#enter(principal);
-      this.#waiting = [];
-      this.#carrier.hold();
+      this.#hold();
       principal.then((found) => this.#enterLate(found)).catch((error: unknown) => this.#turnAway(error));
       return undefined;
     } catch (error) {
@@ -172,11 +147,50 @@ export class StreamExchange implements Outlet {
   #enterLate(principal: Principal): void {
     if (this.#isOver) return;
     this.#task = this.#enter(principal);
-    const waiting = this.#waiting ?? [];
-    this.#waiting = undefined;
+    this.#release();
+  }
+
+  /** Until there is a task, and room for what it says. */
+  #hold(): void {
+    this.#inflow.hold();
+    this.#carrier.hold();
+  }
+
+  #release(): void {
+    this.#goOn(() => this.#inflow.release());
+    if (this.#isOver || this.#inflow.isPending) return;
     this.#carrier.release();
-    for (const chunk of waiting) this.take(chunk);
-    if (this.#hasRequestEnded) this.requestEnded();
+    if (this.#hasRequestEnded) this.#endRequest();
+  }
+
+  #goOn(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      this.end(error);
+      return;
+    }
+    if (this.#isFlushDue || this.#isOver) return;
+    this.#isFlushDue = true;
+    flushSoon(this);
+  }
+
+  #take(message: Uint8Array): void {
+    const task = this.#task;
+    if (this.#isOver || task === undefined) return;
+    task.message(message);
+    if (task.pendingBytes >= MOST_PENDING_BYTES) this.flush();
+  }
+
+  #endRequest(): void {
+    if (this.#isOver || this.#inflow.isPending) return;
+    try {
+      this.#inflow.end();
+      this.#setDeadline();
+      this.#task?.end();
+    } catch (error) {
+      this.end(error);
+    }
   }
 
   #turnAway(error: unknown): void {
@@ -225,12 +239,6 @@ export class StreamExchange implements Outlet {
     const isTimedOut = this.#startedAt + timeoutMs <= this.#parts.deadlines.now();
     this.end(isTimedOut ? timedOut() : tooSlow(this.#parts.receiveTimeoutMs, timeoutMs));
   }
-}
-
-/** What is compressed was announced, and does not come here. */
-function plain({ compressed, message }: Envelope): Uint8Array {
-  if (compressed) throw unnamedCompression();
-  return message;
 }
 
 let due: StreamExchange[] = [];

@@ -16,6 +16,8 @@ export interface Outlet {
 
 /** One call of a streaming method. What its functions throw ends the call. */
 export interface StreamTask extends Disposable {
+  /** How much it has to say that waits for `flush`. */
+  readonly pendingBytes: number;
   /** The next message of the caller, plain. */
   message(bytes: Uint8Array): void;
   /** All that has arrived so far was handed over. */

@@ -21,6 +21,8 @@ export function watchFlagsMethod(parts: EvaluationParts): StreamMethod {
 }
 
 class WatchTask implements StreamTask {
+  /** What it says is sent at once. */
+  readonly pendingBytes = 0;
   readonly #parts: EvaluationParts;
   readonly #principal: Principal;
   readonly #outlet: Outlet;

@@ -16,6 +16,7 @@ export function goodHistory(): History {
   const operations = log.slice(1).map(({ revision }) => operation(revision));
   return {
     asOf: '2026-01-01T00:01:00.000Z',
+    startEpochMs: Date.parse(NOW),
     ...{ operations, log, beganAt: 1, incidents: [], healedAt: 700, convergeWithinMs: 3_000 },
     watchers: [
       {

@@ -115,13 +115,13 @@ async function setScene(
   if (grpc === undefined) throw new Error('the first replica is not there');
   const calls = callsOf(grpc.call, fleet.adminToken);
   const { project, serverToken } = await setProject(calls, projectKey);
-  const startMs = Date.now() - performance.now();
-  const recorder = new Recorder(() => performance.now(), convergeWithinMs);
+  const startEpochMs = Date.now() - performance.now();
+  const recorder = new Recorder(() => performance.now(), { convergeWithinMs, startEpochMs });
   const serviceOf = ({ name }: FleetReplica, grpc: () => GrpcCaller | undefined) =>
     fleetService({
       ...{ replica: name, grpc, adminToken: fleet.adminToken, serverToken },
       ...{ project, environment: 'production', silenceMs: 3 * HEARTBEAT_MS + 500 },
-      toRecorder: (epochMs) => epochMs - startMs,
+      toRecorder: (epochMs) => epochMs - startEpochMs,
     });
   const services = fleet.replicas.map((replica) => serviceOf(replica, () => replica.grpc()));
   const log = () => logOf(fleet, projectKey);

@@ -22,6 +22,8 @@ export interface History {
   readonly beganAt: number;
   /** What is wrong whatever the log says, such as a process that died by itself. */
   readonly incidents: readonly string[];
+  /** The wall clock of the service at the beginning of the recorder's: epoch milliseconds. */
+  readonly startEpochMs: number;
   /** When the log was taken down, by the wall clock of the service. */
   readonly asOf: Instant;
   /** The changes of the project, as the store has them at the end. */

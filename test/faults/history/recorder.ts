@@ -22,7 +22,7 @@ export type OperationEnded = Pick<OperationSeen, 'outcome' | 'code' | 'revision'
 export class Recorder {
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
-  readonly #convergeWithinMs: number;
+  readonly #given: Pick<History, 'convergeWithinMs' | 'startEpochMs'>;
   readonly #operations = new Map<string, OperationSeen>();
   readonly #watchers: {
     client: string;
@@ -39,9 +39,9 @@ export class Recorder {
   #healedAt = 0;
   #beganAt = 0;
 
-  constructor(now: () => number, convergeWithinMs: number) {
+  constructor(now: () => number, given: Pick<History, 'convergeWithinMs' | 'startEpochMs'>) {
     this.now = now;
-    this.#convergeWithinMs = convergeWithinMs;
+    this.#given = given;
   }
 
   /** The log as it is before anything happens: nobody is asked about changes up to this one. */
@@ -118,7 +118,7 @@ export class Recorder {
   history(log: readonly Change[] = [], asOf: Instant = ''): History {
     const faults: readonly FaultSeen[] = this.#faults;
     return {
-      convergeWithinMs: this.#convergeWithinMs,
+      ...this.#given,
       ...{ log, asOf, faults, healedAt: this.#healedAt, beganAt: this.#beganAt, incidents: this.#incidents },
       ...{ watchers: this.#watchers, evaluations: this.#evaluations, claims: this.#claims },
       ...{ finals: this.#finals, operations: [...this.#operations.values()] },

@@ -1,5 +1,6 @@
 import type { Violation } from '../checks/check.ts';
 import { violationsIn } from '../checks/checker.ts';
+import { settledAt } from '../checks/i09-converged.ts';
 import { activityIn, checkMeaning, type Least } from '../checks/i16-meant.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { playScene } from '../fleet/scene.ts';
@@ -9,7 +10,7 @@ export interface Performance {
   readonly violations: readonly Violation[];
   readonly seen: Least;
   readonly revisions: number;
-  /** From the last fault until every replica was at the head; Infinity if one never was. */
+  /** From the last fault, or change, until every replica was at the head; Infinity if one never was. */
   readonly convergedMs: number;
 }
 
@@ -29,6 +30,6 @@ export async function perform(
     violations: only === undefined ? all : all.filter(({ invariant }) => only.includes(invariant)),
     seen: activityIn(history),
     revisions: history.log.length,
-    convergedMs: Math.max(...history.finals.map(({ reachedAt }) => reachedAt)) - history.healedAt,
+    convergedMs: Math.max(...history.finals.map(({ reachedAt }) => reachedAt)) - settledAt(history),
   };
 }

@@ -9,7 +9,8 @@ const ANNA = { targetingKey: 'anna', attributes: {} };
 
 /** As a MongoDB that stands still looks from outside: connections stay open, and nothing answers. */
 const standstill: Scenario = {
-  ...{ name: 'F6', fault: 'MongoDB stands still', least: SOME },
+  ...{ name: 'F6', fault: 'MongoDB stands still' },
+  least: { ...SOME, operations: 5, resumes: 0 },
   async play(scene, stretch) {
     const forMs = Math.min(20_000, 2_500 * stretch);
     await scene.during('MongoDB stands still', async () => {
@@ -23,6 +24,8 @@ const standstill: Scenario = {
       }
       await strangersAreToldToComeBack(scene);
     });
+    for (const { mongo } of scene.fleet.replicas) mongo.heal();
+    await scene.sleep(1_500);
   },
 };
 

@@ -56,7 +56,7 @@ export async function runSchedule(seed: number): Promise<History> {
 
 async function run(world: SimWorld, replicas: readonly SimReplica[], weather: Weather): Promise<History> {
   const { time, random, log } = world;
-  const recorder = new Recorder(() => time.nowMs, CONVERGE_MS);
+  const recorder = new Recorder(() => time.nowMs, { convergeWithinMs: CONVERGE_MS, startEpochMs: START_MS });
   const began = await begin(log);
   recorder.begin(began);
   for (const replica of replicas) void replica.start();

@@ -173,8 +173,11 @@ function createHttp2({ limits, onRequest, onStream, onConnectionError }: ListenO
   };
 }
 
+/** A machine that lost its power says nothing: the kernel asks, and ends the connection when nobody answers. */
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 60_000 };
+
 function cleartextFront({ limits }: ListenOptions, h1: InnerServer, h2: InnerServer): net.Server {
-  return net.createServer({ noDelay: true }, (socket) => {
+  return net.createServer({ noDelay: true, ...KEEP_ALIVE }, (socket) => {
     sniffProtocol(socket, limits.firstBytesTimeoutMs, (protocol) =>
       (protocol === 'h2' ? h2 : h1).accept(socket),
     );
@@ -197,6 +200,7 @@ function tlsFront(
     key: material.key,
     ...mutual,
     noDelay: true,
+    ...KEEP_ALIVE,
     minVersion: 'TLSv1.2',
     handshakeTimeout: limits.firstBytesTimeoutMs,
     ALPNProtocols: ['h2', 'http/1.1'],

@@ -1,5 +1,7 @@
 import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { getCompileCacheDir } from 'node:module';
+import { createServer } from 'node:net';
 import { createWorkerHub, processClock, processLine } from './compose.ts';
 import { type Config, describeConfig, loadConfig } from './config.ts';
 import { stopOnSignals } from './lifecycle.ts';
@@ -34,6 +36,8 @@ async function serveWithWorkers(config: Config): Promise<void> {
   const service = await openProcess(patient, { kind: 'owner', line: hub.connect() });
   const { metrics, readiness, lifecycle, logger } = service;
   readiness.block(NO_WORKERS);
+  stopOnSignals(lifecycle, process, (code) => process.exit(code));
+  await expectFree(config.host, config.port);
   const workers = await startWorkers({
     ...{ count: config.workers, port: config.port, clock: processClock },
     start: (index, port) => {
@@ -53,6 +57,15 @@ async function serveWithWorkers(config: Config): Promise<void> {
   settleMemory();
   readiness.unblock('starting');
   announce(service, workers.port, management);
+}
+
+/** Workers share the port with whoever else shares it: nobody must have it before them. Rejects if somebody does. */
+async function expectFree(host: string, port: number): Promise<void> {
+  const probe = createServer();
+  probe.listen({ host, port });
+  await once(probe, 'listening');
+  probe.close();
+  await once(probe, 'close');
 }
 
 const WORKER = new URL('./worker.ts', import.meta.url);

@@ -4,10 +4,13 @@ import type { Clock } from '../ports/clock.ts';
 /** What a worker tells the process that started it. */
 export type WorkerMessage =
   | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'metrics'; readonly call: number; readonly text: string };
+  | { readonly kind: 'metrics'; readonly call: number; readonly text: string }
+  | { readonly kind: 'pong' };
 
 /** What it is asked. */
-export type OwnerMessage = { readonly kind: 'ask-metrics'; readonly call: number };
+export type OwnerMessage =
+  | { readonly kind: 'ask-metrics'; readonly call: number }
+  | { readonly kind: 'ping' };
 
 export interface WorkersOptions {
   readonly count: number;
@@ -32,6 +35,9 @@ export interface Workers {
   stop(timeoutMs: number): Promise<void>;
 }
 
+const PING_MS = 5_000;
+/** A worker that says nothing for so long hangs: connections that are given to it would wait for ever. */
+const SILENCE_MS = 20_000;
 const METRICS_PATIENCE_MS = 2_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
@@ -77,6 +83,7 @@ class Slot {
   readonly #answers = new Map<number, (text: string) => void>();
   #child: ChildProcess | undefined;
   #isServing = false;
+  #hasServed = false;
   #isStopping = false;
   #port = 0;
   #calls = 0;
@@ -129,27 +136,61 @@ class Slot {
     const child = start(this.#index, this.#port);
     this.#child = child;
     let servingSince: number | undefined;
+    let hasEnded = false;
+    const watch = this.#watch(child);
     child.on('message', (received) => {
       const message = received as WorkerMessage;
+      watch.heard();
       if (message.kind === 'metrics') this.#answers.get(message.call)?.(message.text);
       if (message.kind !== 'listening') return;
       this.#isServing = true;
+      this.#hasServed = true;
       this.#port = message.port;
       servingSince = clock.monotonic();
       this.#turned();
       listening(message.port);
     });
-    child.on('error', () => undefined);
-    child.once('exit', (code, signal) => {
+    const ended = (how: string): void => {
+      if (hasEnded) return;
+      hasEnded = true;
+      watch[Symbol.dispose]();
       this.#isServing = false;
       this.#turned();
-      const how = signal === null ? `ended with ${code}` : `was ended by ${signal}`;
       endedEarly(how);
       if (this.#isStopping) return;
-      this.#options.onLost(this.#index, how);
+      if (this.#hasServed) this.#options.onLost(this.#index, how);
       const settled = servingSince !== undefined && clock.monotonic() - servingSince >= SETTLED_MS;
       this.#replace(settled);
+    };
+    // Of a process that could not be made there is no exit.
+    child.on('error', (error) => {
+      if (child.pid === undefined) ended(`could not be started (${error.message})`);
     });
+    child.once('exit', (code, signal) =>
+      ended(signal === null ? `ended with ${code}` : `was ended by ${signal}`),
+    );
+  }
+
+  /** Asks now and then, and kills whoever does not answer, to be replaced. */
+  #watch(child: ChildProcess): { heard(): void } & Disposable {
+    const { clock } = this.#options;
+    let heardAt = clock.monotonic();
+    let next: Disposable | undefined;
+    const look = (): void => {
+      if (clock.monotonic() - heardAt > SILENCE_MS) {
+        child.kill('SIGKILL');
+        return;
+      }
+      if (child.connected) child.send({ kind: 'ping' } satisfies OwnerMessage, () => undefined);
+      next = clock.after(PING_MS, look);
+    };
+    next = clock.after(PING_MS, look);
+    return {
+      heard: () => {
+        heardAt = clock.monotonic();
+      },
+      [Symbol.dispose]: () => next?.[Symbol.dispose](),
+    };
   }
 
   #replace(settled: boolean): void {

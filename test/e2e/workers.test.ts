@@ -34,8 +34,10 @@ function connect(): Calls {
   return callsOf(connection().call, server.adminToken);
 }
 
-function workerPids(): number[] {
-  const children = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8');
+const workerPids = () => childrenOf(server.pid);
+
+function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return children.split(' ').filter(Boolean).map(Number);
 }
 
@@ -124,5 +126,19 @@ describe('a service with workers', () => {
     await server.kill('SIGKILL');
     for (const pid of pids)
       await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), PATIENCE);
+  });
+
+  it('leaves none behind when it is killed while they start', async () => {
+    const { promise: pid, resolve: found } = Promise.withResolvers<number>();
+    const starting = startServer({ env: { VEXIL_WORKERS: String(WORKERS) }, onStarted: found });
+    const failed = expect(starting).rejects.toThrow('it ended with SIGKILL');
+    const owner = await pid;
+    const children = () => childrenOf(owner);
+    await vi.waitFor(() => expect(children()).not.toHaveLength(0), PATIENCE);
+    const pids = children();
+    process.kill(owner, 'SIGKILL');
+    await failed;
+    for (const worker of pids)
+      await vi.waitFor(() => expect(() => process.kill(worker, 0)).toThrow('ESRCH'), PATIENCE);
   });
 });

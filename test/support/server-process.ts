@@ -16,6 +16,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: a new one, which is removed at the end. */
   readonly dataDir?: string;
+  /** Told of the process as soon as there is one, long before it is ready. */
+  readonly onStarted?: (pid: number) => void;
 }
 
 export interface Exit {
@@ -53,7 +55,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerPr
   const removeOwn = async () => {
     if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
   };
-  const start = () => launch(dataDir, options.env ?? {});
+  const start = () => launch(dataDir, options.env ?? {}, options.onStarted);
   let run = await start().catch(async (error) => {
     await removeOwn();
     throw error;
@@ -103,7 +105,11 @@ interface Run {
   kill(signal: NodeJS.Signals): Promise<Exit>;
 }
 
-async function launch(dataDir: string, env: Readonly<Record<string, string>>): Promise<Run> {
+async function launch(
+  dataDir: string,
+  env: Readonly<Record<string, string>>,
+  onStarted: (pid: number) => void = () => undefined,
+): Promise<Run> {
   const child = spawn(process.execPath, ['src/cli/main.ts', 'serve'], {
     cwd: ROOT,
     env: {
@@ -116,6 +122,7 @@ async function launch(dataDir: string, env: Readonly<Record<string, string>>): P
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = exitOf(child);
+  if (child.pid !== undefined) onStarted(child.pid);
   dieTogether(child, exited);
   const output = collect(child);
   const kill = async (signal: NodeJS.Signals) => {

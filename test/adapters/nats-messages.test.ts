@@ -119,7 +119,7 @@ describe('the subjects of a fleet', () => {
   it('name a project in one harmless token, each another', () => {
     expect(changesOf('shop')).toBe('vexil.eu-1.changes.shop');
     const evil = ['>', 'a b', 'a\r\nPUB x 0', 'a.b', '', '.', 'x'.repeat(10_000)];
-    const subjects = [...CONFUSABLE, ...evil].map(changesOf);
+    const subjects = [...new Set([...CONFUSABLE, ...evil])].map(changesOf);
     for (const subject of subjects) expect(subject).toMatch(/^vexil\.eu-1\.changes\.[a-z0-9_=-]{1,65}$/);
     expect(new Set(subjects).size).toBe(subjects.length);
     expect(anyChange).toBe('vexil.eu-1.changes.*');

@@ -96,18 +96,20 @@ export const changeBusChecks: readonly Check<BusStore>[] = [
     async run(store) {
       await using bus = await store.open();
       using before = listen(bus);
-      const thrower = vi.fn(() => {
+      let thrown = 0;
+      const thrower = () => {
+        thrown++;
         throw new Error('a subscriber failed');
-      });
+      };
       using _handle = bus.subscribe(thrower);
       using after = listen(bus);
       await settled(bus, bus);
-      thrower.mockClear();
+      thrown = 0;
       expect(() => bus.publish(notice(1))).not.toThrow();
       expect(() => bus.publish(notice(2))).not.toThrow();
       for (const { heard } of [before, after])
         await eventually(() => expect(ofShop(heard)).toEqual([notice(1), notice(2)]));
-      await eventually(() => expect(thrower).toHaveBeenCalledTimes(2));
+      await eventually(() => expect(thrown).toBe(2));
     },
   },
   {
@@ -250,8 +252,8 @@ export const changeBusChecks: readonly Check<BusStore>[] = [
       using subscriber = listen(one);
       const times: boolean[] = [];
       using _handle = one.onConnected(() => void times.push(one.connected()));
-      const gone = vi.fn();
-      one.onConnected(gone)[Symbol.dispose]();
+      let told = 0;
+      one.onConnected(() => void told++)[Symbol.dispose]();
       for (const revision of [1, 2]) {
         const cut = await store.cut();
         await eventually(() => expect(one.connected()).toBe(false));
@@ -262,7 +264,7 @@ export const changeBusChecks: readonly Check<BusStore>[] = [
         await eventually(() => expect(ofShop(subscriber.heard)).toHaveLength(revision));
       }
       expect(times).toEqual([true, true]);
-      expect(gone).not.toHaveBeenCalled();
+      expect(told).toBe(0);
     },
   },
 ];

@@ -21,6 +21,8 @@ export interface CatalogParts extends Omit<FollowedParts, 'applied'> {
 }
 
 const REACH_MS = 5_000;
+/** Whoever waits for the log does not wait longer for what cannot be read although the log is there. */
+const LOAD_MS = 10_000;
 
 /**
  * What this replica knows: every project at some revision, and each of its environments compiled. It follows the log:
@@ -33,6 +35,7 @@ export class Catalog implements AsyncDisposable {
   readonly #listeners = new Set<(applied: Applied) => void>();
   readonly #polling: Polling;
   readonly #loaded = Promise.withResolvers<void>();
+  #firstReachedAt: number | undefined;
   #subscription: Disposable | undefined;
   readonly #disposed = new AbortController();
 
@@ -240,7 +243,9 @@ export class Catalog implements AsyncDisposable {
   async #compareAll(): Promise<number> {
     const startedAt = this.#parts.clock.monotonic();
     const heads = await this.#parts.log.heads();
-    if (await this.#projects.compareAll(heads, startedAt, this.#disposed.signal)) this.#loaded.resolve();
+    this.#firstReachedAt ??= startedAt;
+    const isComplete = await this.#projects.compareAll(heads, startedAt, this.#disposed.signal);
+    if (isComplete || startedAt - this.#firstReachedAt > LOAD_MS) this.#loaded.resolve();
     return startedAt;
   }
 }

@@ -17,15 +17,18 @@ export type Next =
   | { readonly kind: 'unreadable'; readonly message: string; readonly isTooNew: boolean };
 
 export async function readNext(log: ChangeLog, project: string, after: number, limit = PAGE): Promise<Next> {
-  try {
-    return { kind: 'changes', changes: await log.read(project, after, limit) };
-  } catch (error) {
-    const damage = damageIn(error);
-    if (damage === undefined) throw error;
-    const readable = Math.min(damage.revision - 1 - after, limit);
-    if (readable > 0) return { kind: 'changes', changes: await log.read(project, after, readable) };
-    return { kind: 'unreadable', message: damage.message, isTooNew: damage.isTooNew };
-  }
+  let size = limit;
+  for (;;)
+    try {
+      return { kind: 'changes', changes: await log.read(project, after, size) };
+    } catch (error) {
+      const damage = damageIn(error);
+      if (damage === undefined) throw error;
+      if (size === 1) return { kind: 'unreadable', message: damage.message, isTooNew: damage.isTooNew };
+      // There may be a gap before it, and then fewer changes than that.
+      const readable = damage.revision - 1 - after;
+      size = readable < size ? Math.max(1, readable) : Math.ceil(size / 2);
+    }
 }
 
 /**

@@ -110,7 +110,8 @@ export class Polling implements AsyncDisposable {
   #wait(leftMs: number, stepMs: number): void {
     const { bus, clock } = this.#parts;
     this.#poll = clock.after(stepMs, () => {
-      if (bus.connected() && leftMs > stepMs) this.#wait(leftMs - stepMs, stepMs);
+      // Shares of a millisecond are nothing to wait for.
+      if (bus.connected() && leftMs - stepMs >= 1) this.#wait(leftMs - stepMs, stepMs);
       else void this.now();
     });
   }

@@ -4,11 +4,17 @@ import { applyScheduledAction } from '../core/scheduled-action.ts';
 import type { Clock } from '../ports/clock.ts';
 import { Alarm } from './alarm.ts';
 import type { Catalog } from './catalog.ts';
+import { Complaints } from './complaints.ts';
 import { isLiveIn } from './missed-changes.ts';
 import { emptyState, type ProjectState, settingsOf } from './project-state.ts';
+import type { Report } from './quarantine.ts';
 import type { Plan, Writer } from './writer.ts';
 
 const RETRY_MS = 5_000;
+/** A clock that is wrong may be set right meanwhile. */
+const LONGEST_WAIT_MS = 30_000;
+/** Clocks that differ by less are as they should be. */
+const AHEAD_MS = 2_000;
 /** What decides when something is to happen. */
 const PARTS = ['project', 'environments', 'flags', 'settings'] as const;
 
@@ -28,7 +34,9 @@ export class Schedules implements Disposable {
   readonly #writer: Writer;
   readonly #clock: Clock;
   readonly #alarm: Alarm;
-  readonly #report: (problem: string, details: Readonly<Record<string, unknown>>) => void;
+  readonly #report: Report;
+  readonly #complaints: Complaints;
+  readonly #sharedNow: (() => Promise<number>) | undefined;
   readonly #subscription: Disposable;
   /** The next ring of each project. */
   readonly #rings = new Map<string, Disposable>();
@@ -39,12 +47,16 @@ export class Schedules implements Disposable {
     catalog: Catalog;
     writer: Writer;
     clock: Clock;
-    report: (problem: string, details: Readonly<Record<string, unknown>>) => void;
+    report: Report;
+    /** The time by which changes are due, where replicas do not share a clock. Default: this machine's. */
+    sharedNow?: (() => Promise<number>) | undefined;
   }) {
     this.#catalog = parts.catalog;
     this.#writer = parts.writer;
     this.#clock = parts.clock;
     this.#report = parts.report;
+    this.#complaints = new Complaints(parts.clock, parts.report);
+    this.#sharedNow = parts.sharedNow;
     this.#alarm = new Alarm(parts.clock);
     this.#subscription = this.#catalog.subscribe(({ before, after }) => {
       if (PARTS.some((part) => before[part] !== after[part])) this.#arm(after);
@@ -58,16 +70,15 @@ export class Schedules implements Disposable {
     this.#alarm[Symbol.dispose]();
   }
 
-  /** Each change rings when it is due, those that failed just now a little later. */
-  #arm(state: ProjectState, failed: ReadonlySet<ScheduledChange> = new Set()): void {
+  /** Each change rings when it is due, those that were tried just now when they are to be tried again. */
+  #arm(state: ProjectState, again: ReadonlyMap<ScheduledChange, number> = new Map()): void {
     // It is armed again once everything that is due has been tried.
     if (this.#ringing.has(state.key)) return;
     this.#rings.get(state.key)?.[Symbol.dispose]();
     this.#rings.delete(state.key);
-    const again = this.#clock.now() + RETRY_MS;
     const next = pendingOf(state).reduce((earliest, { change }) => {
       const at = Date.parse(change.at);
-      return Math.min(earliest, failed.has(change) ? Math.max(at, again) : at);
+      return Math.min(earliest, Math.max(at, again.get(change) ?? at));
     }, Infinity);
     if (next === Infinity) return;
     this.#rings.set(
@@ -80,18 +91,29 @@ export class Schedules implements Disposable {
   async #ring(project: string): Promise<void> {
     if (this.#ringing.has(project)) return;
     this.#ringing.add(project);
-    const failed = new Set<ScheduledChange>();
+    const again = new Map<ScheduledChange, number>();
     const now = this.#clock.now();
     const due = pendingOf(this.#stateOf(project)).filter(({ change }) => Date.parse(change.at) <= now);
     for (const one of due.sort((a, b) => Date.parse(a.change.at) - Date.parse(b.change.at)))
       try {
-        await this.#fire(one);
+        const leftMs = await this.#leftMs(one.change);
+        if (leftMs > 0) again.set(one.change, this.#clock.now() + Math.min(leftMs, LONGEST_WAIT_MS));
+        else await this.#fire(one);
       } catch (error) {
-        failed.add(one.change);
+        again.set(one.change, this.#clock.now() + RETRY_MS);
         this.#report('a scheduled change could not be made', { ...one, error });
       }
     this.#ringing.delete(project);
-    if (!this.#disposed) this.#arm(this.#stateOf(project), failed);
+    if (!this.#disposed) this.#arm(this.#stateOf(project), again);
+  }
+
+  /** How long a change that is due by the clock of this machine is not, by the one that all replicas share. */
+  async #leftMs({ at }: ScheduledChange): Promise<number> {
+    if (this.#sharedNow === undefined) return 0;
+    const leftMs = Date.parse(at) - (await this.#sharedNow());
+    if (leftMs > AHEAD_MS)
+      this.#complaints.make('the clock of this machine is ahead of the log', '', { aheadMs: leftMs });
+    return leftMs;
   }
 
   #stateOf(project: string): ProjectState {

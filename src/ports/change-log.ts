@@ -24,7 +24,10 @@ export interface ChangeLog extends AsyncDisposable {
   /** Must return the newest change's place, or undefined for a project without a log. */
   head(project: string): Promise<Head | undefined>;
 
-  /** Must return the head of every project that has a log, by project in code point order. */
+  /**
+   * Must return the head of every project that has a log, by project in code point order. One of which the hash cannot
+   * be read has an empty one, and does not keep anybody from the others.
+   */
   heads(): Promise<readonly Head[]>;
 
   /**
@@ -41,6 +44,12 @@ export interface ChangeLog extends AsyncDisposable {
 
   /** Must return the highest revision whose time is not after `time`; 0 if there is none. */
   revisionAt(project: string, time: string): Promise<number>;
+
+  /**
+   * Must tell the time (epoch milliseconds) by the clock of the store, which all who use this log share. Absent where
+   * that is this machine's.
+   */
+  now?(): Promise<number>;
 }
 
 export type AppendResult =

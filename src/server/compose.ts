@@ -132,14 +132,14 @@ async function openShared(
   report: Report,
 ): Promise<Backend> {
   const { openMongo } = await import('../adapters/mongo/open-mongo.ts');
-  const { agreeOnSecret } = await import('../adapters/mongo/agreed-secret.ts');
+  const { agreeOnSecretEventually } = await import('../adapters/mongo/agreed-secret.ts');
   const { createMongoChangeLog } = await import('../adapters/mongo/mongo-change-log.ts');
   const { createMongoProjection } = await import('../adapters/mongo/mongo-projection.ts');
   const { createMongoRegistry } = await import('../adapters/mongo/mongo-fleet.ts');
   const pepper = config.keyPepper ?? data.pepper();
   const mongo = openMongo({ uri, database, appName: `vexil ${config.replicaName}` });
   try {
-    await agreeOnSecret(mongo, 'pepper', pepper);
+    await agreeOnSecretEventually(mongo, 'pepper', pepper, { clock: systemClock, report });
     const shown = createMongoProjection(mongo);
     const stores = {
       log: createMongoChangeLog(mongo),
@@ -211,7 +211,8 @@ async function assemble(
   const access = new Access(catalog, clock, pepper);
   const isFirstStart = leads && (await bootstrap({ ...data, catalog, writer, clock, pepper }));
   const projectors = leads ? projectorsOf(backend, catalog, report) : [];
-  const schedules = leads ? new Schedules({ catalog, writer, clock, report }) : undefined;
+  const { now: sharedNow } = log;
+  const schedules = leads ? new Schedules({ catalog, writer, clock, report, sharedNow }) : undefined;
   const hub = new WatchHub(catalog, clock, { slowMs: 60_000 });
   ending.addEventListener('abort', () => hub.wakeAll(), { once: true });
   ending.addEventListener('abort', () => fleet.drain(), { once: true });

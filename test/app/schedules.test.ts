@@ -5,6 +5,7 @@ import { archiveProject, createProject, restoreProject } from '../../src/app/man
 import { revertTo } from '../../src/app/manage/revert.ts';
 import { scheduleChange } from '../../src/app/manage/schedule.ts';
 import { settingsOf } from '../../src/app/project-state.ts';
+import { Schedules } from '../../src/app/schedules.ts';
 import type { FlagSettings } from '../../src/core/model.ts';
 import { type Instance, openInstance } from '../support/instance.ts';
 import { checkout } from './manage/shop.ts';
@@ -90,6 +91,46 @@ test('what was missed in the archive does not happen either when a revert brings
   const { warnings } = await instance.commit('shop', revertTo(earlier, undefined));
   expect(warnings).toEqual(['scheduled changes of a in production are past and were dropped']);
   expect(settings('a')).toMatchObject({ enabled: true, scheduledChanges: [] });
+});
+
+describe('a machine whose clock is an hour ahead', () => {
+  const rang = 'the clock of this machine is ahead of the log';
+
+  /** Schedules of such a machine, which are told the time that all share or not. */
+  function ahead(knowsBetter: boolean): Schedules {
+    const { catalog, writer, clock, reports } = instance;
+    return new Schedules({
+      ...{ catalog, writer, clock: { ...clock, now: () => clock.now() + 60 * MINUTE_MS } },
+      report: (problem) => void reports.push(problem),
+      ...(knowsBetter && { sharedNow: async () => clock.now() }),
+    });
+  }
+
+  test('makes changes early where nobody can tell it the time', async () => {
+    await plan('a');
+    using _schedules = ahead(false);
+    instance.clock.advance(1);
+    await vi.waitFor(() => expect(settings('a').enabled).toBe(false));
+  });
+
+  test('makes none early where replicas share a clock, says so, and tries again in time', async () => {
+    await plan('a');
+    using _schedules = ahead(true);
+    instance.clock.advance(1);
+    await vi.waitFor(() => expect(instance.reports).toEqual([rang]));
+    await settled();
+    expect(settings('a').enabled).toBe(true);
+    const commit = vi.spyOn(instance.writer, 'commit');
+    const tries = () => commit.mock.calls.filter(([{ actor }]) => actor === 'schedule').length;
+    for (let seconds = 0; seconds < 60; seconds += 5) {
+      expect([settings('a').enabled, tries()]).toEqual([true, 0]);
+      instance.clock.advance(5_000);
+      await settled();
+    }
+    // It, and the machine whose clock is right.
+    await vi.waitFor(() => expect([settings('a').enabled, tries()]).toEqual([false, 2]));
+    expect(new Set(instance.reports)).toEqual(new Set([rang]));
+  });
 });
 
 /** Writes of a project are serial: whatever was begun before has come to its end. */

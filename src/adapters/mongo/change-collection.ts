@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Collection, Filter, FindOptions } from 'mongodb';
+import { type Collection, type Filter, type FindOptions, Long } from 'mongodb';
 import type { Change, Head } from '../../core/change.ts';
 import { storeClosed } from './mongo-errors.ts';
 import { firstBatch, type Mongo } from './open-mongo.ts';
@@ -35,6 +35,8 @@ export interface ChangeCollection {
   /** By revision, upwards or downwards: at most `limit`, perhaps fewer, none exactly when none matches. */
   page(filter: Filter<ChangeDocument>, direction: 1 | -1, limit: number): Promise<Change[]>;
   revisionAt(project: string, time: string): Promise<number>;
+  /** The server's clock; this machine's as long as there are no changes. */
+  now(): Promise<number>;
   makeIndexes(): Promise<void>;
   readonly isOpen: boolean;
   close(): void;
@@ -51,6 +53,17 @@ export function openChangeCollection(mongo: Mongo): ChangeCollection {
   const find = (filter: Filter<ChangeDocument>, wanted: FindOptions) =>
     run((reading) => firstBatch(changes.find(filter, { ...wanted, ...reading })));
 
+  /** Somebody may have written something else by hand: what is no number comes after all numbers. */
+  async function soundHead(document: ChangeDocument): Promise<Head> {
+    const { project } = document;
+    const filter = { project, revision: { $gte: 0 } };
+    const [newest] = isNumber(document.revision)
+      ? [document]
+      : await find(filter, { projection: { revision: 1, hash: 1 }, sort: { revision: -1 }, limit: 1 });
+    const hash = typeof newest?.hash === 'string' ? newest.hash : '';
+    return { project, revision: Number(newest?.revision ?? 0), hash };
+  }
+
   return {
     insert: async (document) => void (await run(() => changes.insertOne({ ...document }))),
     async head(filter) {
@@ -63,7 +76,8 @@ export function openChangeCollection(mongo: Mongo): ChangeCollection {
       const found = await run((reading) =>
         changes.aggregate<ChangeDocument>(HEADS, { ...reading, ...options }).toArray(),
       );
-      return found.map(headOf);
+      const heads = found.filter(({ project }) => typeof project === 'string');
+      return await Promise.all(heads.map((document) => soundHead(document)));
     },
     async byIdempotencyKey(project, idempotencyKey) {
       if (!idempotencyKey.isWellFormed()) return undefined;
@@ -71,7 +85,7 @@ export function openChangeCollection(mongo: Mongo): ChangeCollection {
       return found && changeOf(found);
     },
     async page(filter, direction, limit) {
-      const projection = { format: 1, project: 1, revision: 1, body: 1 };
+      const projection = { format: 1, project: 1, revision: 1, hash: 1, body: 1 };
       const size = Math.min(limit, PAGE);
       const options = { projection, sort: { revision: direction }, limit: size, batchSize: size };
       return await parsed(await find(filter, options));
@@ -80,6 +94,11 @@ export function openChangeCollection(mongo: Mongo): ChangeCollection {
       const sort = { time: -1, revision: -1 } as const;
       const [found] = await find({ project, time: { $lte: time } }, { sort, limit: 1 });
       return Number(found?.revision ?? 0);
+    },
+    async now() {
+      const clock = [{ $limit: 1 }, { $project: { _id: 0, now: '$$NOW' } }];
+      const [found] = await run((reading) => changes.aggregate<{ now: Date }>(clock, reading).toArray());
+      return found?.now.getTime() ?? Date.now();
     },
     makeIndexes: () => run(() => makeIndexes(changes)),
     get isOpen() {
@@ -100,6 +119,10 @@ async function makeIndexes(changes: Collection<ChangeDocument>): Promise<void> {
     { key: { project: 1, idempotencyKey: 1 }, name: 'idempotency_keys', unique: true, collation },
     { key: { project: 1, time: -1, revision: -1 }, name: 'times', collation },
   ]);
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number' || Long.isLong(value);
 }
 
 async function parsed(documents: readonly ChangeDocument[]): Promise<Change[]> {

@@ -36,7 +36,7 @@ export function createMongoChangeLog(mongo: Mongo, options: MongoLogOptions = {}
       await indexed();
       return await appendSurely(changes, change, appendPatienceMs);
     },
-    head: (project) => changes.head({ project }),
+    head: (project) => changes.head({ project, revision: { $gte: 0 } }),
     heads: () => changes.heads(),
     async read(project, after, limit) {
       const found = await changes.page({ project, revision: { $gt: after } }, 1, limit);
@@ -55,6 +55,7 @@ export function createMongoChangeLog(mongo: Mongo, options: MongoLogOptions = {}
     },
     byIdempotencyKey: (project, key) => changes.byIdempotencyKey(project, key),
     revisionAt: (project, time) => changes.revisionAt(project, time),
+    now: () => changes.now(),
     async [Symbol.asyncDispose]() {
       changes.close();
     },

@@ -8,6 +8,9 @@ import {
 } from 'mongodb';
 import { FlagError } from '../../core/errors.ts';
 
+/** When somebody whom this concerns should try again. */
+const RETRY_AFTER_MS = 1_000;
+
 /** The server's codes, from its error_codes.yml. */
 const DUPLICATE_KEY = 11_000;
 const UNAUTHORIZED = new Set([13, 18, 8_000]);
@@ -62,6 +65,7 @@ export function outcomeUnknown(project: string, revision: number, cause: unknown
   const message = `the store cannot be reached; revision ${revision} of project ${project} may or may not have been made`;
   return new FlagError('unavailable', message, {
     reason: 'OUTCOME_UNKNOWN',
+    retryAfterMs: RETRY_AFTER_MS,
     resource: project,
     metadata: { project, revision: String(revision) },
     cause,
@@ -90,6 +94,7 @@ export function storeClosed(): FlagError {
 function unreachable(message: string, cause?: unknown): FlagError {
   return new FlagError('unavailable', message, {
     reason: 'STORE_UNREACHABLE',
+    retryAfterMs: RETRY_AFTER_MS,
     ...(cause !== undefined && { cause }),
   });
 }

@@ -42,11 +42,13 @@ export function documentOf(change: Change): ChangeDocument {
 }
 
 /** Rejects with LOG_DAMAGED what is not a change of the document's project and revision. */
-export function changeOf({ format, project, revision, body }: ChangeDocument): Change {
+export function changeOf({ format, project, revision, hash, body }: ChangeDocument): Change {
   const at = Number(revision);
   if (typeof format === 'number' && format > FORMAT) throw tooNew(project, at, format);
   if (format !== FORMAT || typeof body !== 'string') throw damaged(project, at);
-  return readChange(body, project, at);
+  const change = readChange(body, project, at);
+  if (change.hash !== hash) throw damaged(project, at);
+  return change;
 }
 
 export function headOf({ project, revision, hash }: ChangeDocument): Head {

@@ -6,7 +6,7 @@ import { scenarioNamed } from './scenarios/all.ts';
 import { perform } from './scenarios/perform.ts';
 
 /** A few short scenarios; the long run of all of them is `npm run test:faults`. */
-const QUICK = ['storm', 'F2', 'F9', 'F29'].map(scenarioNamed);
+const QUICK = ['storm', 'F2', 'F6', 'F9', 'F16', 'F29'].map(scenarioNamed);
 const SEED = 20_261_121;
 /** Machines that run tests may be slow: how soon is a question for the long run. */
 const CONVERGE_MS = 15_000;

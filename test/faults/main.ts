@@ -82,7 +82,7 @@ async function performAll(scenarios: readonly Scenario[]): Promise<void> {
 async function performOne(fleet: Fleet, scenario: Scenario): Promise<void> {
   const { name, fault } = scenario;
   const stretch = Number(values.stretch);
-  const replay = `npm run test:faults -- --schedules 0 --seed ${seed} --stretch ${stretch} --only ${name}`;
+  const replay = `npm run test:faults -- --schedules 0 --seed ${seed} --stretch ${stretch} --only ${name}${values.mutant === undefined ? '' : ` --mutant ${values.mutant}`}`;
   const startedAt = performance.now();
   try {
     const { violations, seen, revisions, convergedMs } = await perform(fleet, scenario, {

@@ -49,7 +49,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       {
         file: 'app/polling.ts',
         find: 'this.#poll = clock.after(',
-        replace: 'if (stepMs > 0) return; this.#poll = clock.after(',
+        replace: 'if (bus.connected() && this.#reachedAt > 0) return; this.#poll = clock.after(',
       },
     ],
   },

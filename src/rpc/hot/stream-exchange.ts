@@ -43,6 +43,7 @@ export class StreamExchange implements Outlet {
   #seat: Disposable | undefined;
   #alarm: Disposable | undefined;
   #hasResponded = false;
+  /** And the task was not told yet. */
   #hasRequestEnded = false;
   #isFlushDue = false;
   #isOver = false;
@@ -160,7 +161,7 @@ export class StreamExchange implements Outlet {
     this.#goOn(() => this.#inflow.release());
     if (this.#isOver || this.#inflow.isPending) return;
     this.#carrier.release();
-    if (this.#hasRequestEnded) this.#endRequest();
+    this.#endRequest();
   }
 
   #goOn(read: () => void): void {
@@ -183,7 +184,9 @@ export class StreamExchange implements Outlet {
   }
 
   #endRequest(): void {
-    if (this.#isOver || this.#inflow.isPending) return;
+    if (this.#isOver || !this.#hasRequestEnded || this.#inflow.isPending) return;
+    // Told once, however often what is said waits afterwards.
+    this.#hasRequestEnded = false;
     try {
       this.#inflow.end();
       this.#setDeadline();

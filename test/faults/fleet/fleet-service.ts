@@ -1,10 +1,10 @@
 import type { GrpcCaller, MessageStream } from '../../support/grpc-caller.ts';
 import { isMessage, type Message } from '../../support/stock-protos.ts';
-import { reasonOf } from '../checks/check.ts';
-import { Refused, type Service, type Told, type WriteRequest } from '../clients/service.ts';
+import { Refused, type Service, type Told } from '../clients/service.ts';
 import type { ViewSeen } from '../history/history.ts';
 import { callWithin, refusedWith } from './grpc-calls.ts';
 import { decidedIn, toldBy } from './wire-messages.ts';
+import { callFor } from './wire-writes.ts';
 
 /** What it takes to talk to one replica. */
 export interface FleetServiceParts {
@@ -25,7 +25,7 @@ const DEADLINE_MS = 6_000;
 
 /** A replica as its clients reach it: with a stock gRPC client. */
 export function fleetService(parts: FleetServiceParts): Service {
-  const { replica, serverToken, adminToken, environment } = parts;
+  const { replica, serverToken, adminToken } = parts;
   const caller = (): GrpcCaller => {
     const grpc = parts.grpc();
     if (grpc === undefined) throw new Refused('UNAVAILABLE', 'DOWN');
@@ -42,7 +42,7 @@ export function fleetService(parts: FleetServiceParts): Service {
   return {
     replica,
     async write(request) {
-      const [method, message] = callFor(request, parts.project, environment);
+      const [method, message] = callFor(request, parts);
       const { receipt } = await call(method, message, adminToken);
       const { revision, unchanged } = isMessage(receipt) ? receipt : {};
       return { revision: Number(revision ?? 0), unchanged: unchanged === true };
@@ -58,70 +58,6 @@ export function fleetService(parts: FleetServiceParts): Service {
     },
     watch: (view, token, signal) => watching(parts, caller, { view, token, signal }),
   };
-}
-
-/** The method and its request. */
-function callFor(
-  { key, wish, expectedVersion }: WriteRequest,
-  project: string,
-  environment: string,
-): [string, Message] {
-  const options = { idempotencyKey: key, reason: reasonOf(key) };
-  const etag = expectedVersion === undefined ? {} : { etag: `"${expectedVersion}"` };
-  const flagName = (flag: string) => `${project}/flags/${flag}`;
-  const settingsName = (flag: string, at = environment) => `${project}/environments/${at}/flags/${flag}`;
-  switch (wish.kind) {
-    case 'create_flag':
-      return ['FlagService/CreateFlag', { ...newFlagRequest(project, wish.flag, environment), options }];
-    case 'archive_flag':
-      return ['FlagService/ArchiveFlag', { name: flagName(wish.flag), options }];
-    case 'delete_flag':
-      return ['FlagService/DeleteFlag', { name: flagName(wish.flag), options }];
-    case 'set_value':
-      return [
-        'FlagService/UpdateVariation',
-        { parent: flagName(wish.flag), variation: { key: 'a', value: wish.value }, ...etag, options },
-      ];
-    case 'halt_flag':
-      return ['FlagService/HaltFlag', { name: settingsName(wish.flag), reason: options.reason, options }];
-    case 'resume_flag':
-      return ['FlagService/ResumeFlag', { name: settingsName(wish.flag), options }];
-    case 'plan': {
-      const action = wish.halts ? { haltReason: options.reason } : { resume: true };
-      const scheduledChange = { id: key, time: wish.at, ...action };
-      return [
-        'FlagService/CreateScheduledChange',
-        { name: settingsName(wish.flag), scheduledChange, options },
-      ];
-    }
-    case 'add_target':
-      return [
-        'FlagService/SetTarget',
-        {
-          name: settingsName(wish.flag, wish.environment),
-          variation: 'b',
-          targetingKeys: [wish.user],
-          options,
-        },
-      ];
-    case 'set_segment':
-      return [
-        'SegmentService/UpdateSegment',
-        { segment: { name: `${project}/segments/${wish.segment}`, included: [...wish.included] }, options },
-      ];
-    case 'revert_to':
-      return ['HistoryService/RevertToRevision', { parent: project, revision: wish.revision, options }];
-  }
-}
-
-/** A flag of text, `a` by default and `b` for targets. */
-export function newFlagRequest(parent: string, flagId: string, environment: string): Message {
-  const variations = [
-    { key: 'a', value: 'first' },
-    { key: 'b', value: 'other' },
-  ];
-  const flag = { type: 'FLAG_TYPE_STRING', variations, defaultVariation: 'a' };
-  return { parent, flagId, flag, enabledEnvironments: [environment] };
 }
 
 async function* watching(

@@ -1,53 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createMongoChangeLog } from '../../../src/adapters/mongo/mongo-change-log.ts';
-import { openMongo } from '../../../src/adapters/mongo/open-mongo.ts';
 import type { Change } from '../../../src/core/change.ts';
-import { createRandom, type Random } from '../../attacks/random.ts';
-import { newKey, newProject } from '../../e2e/tour/tour.ts';
-import { type Calls, callsOf } from '../../support/calls.ts';
+import { createRandom } from '../../attacks/random.ts';
 import type { GrpcCaller } from '../../support/grpc-caller.ts';
-import { runReader } from '../clients/reader-client.ts';
 import type { Service, Wish } from '../clients/service.ts';
 import { runWatcher } from '../clients/watch-client.ts';
-import { ANNA, BERT, LASTING_FLAGS, SEGMENT, wishOf } from '../clients/wishes.ts';
-import { type Knowledge, runWriter, write } from '../clients/writer-client.ts';
-import type { History, ViewSeen } from '../history/history.ts';
+import { type Knowledge, write } from '../clients/writer-client.ts';
+import type { History } from '../history/history.ts';
 import { Recorder } from '../history/recorder.ts';
+import { type Cast, DEFAULT_CAST, runCast, type Stage } from './cast.ts';
 import { findFinals } from './finals.ts';
-import type { Fleet } from './fleet.ts';
-import { HEARTBEAT_MS } from './fleet.ts';
+import { type Fleet, HEARTBEAT_MS } from './fleet.ts';
 import type { FleetReplica } from './fleet-replica.ts';
-import { fleetService, newFlagRequest } from './fleet-service.ts';
-
-/** Who takes part in a scene. */
-export interface Cast {
-  readonly writers: number;
-  readonly watchers: number;
-  readonly readers: number;
-  /** How long writers wait between two changes, at the most. */
-  readonly thinkMs: number;
-  /** Default: anything. */
-  readonly wish?: (random: Random, knowledge: Knowledge, key: string) => Wish;
-}
-
-export const DEFAULT_CAST: Cast = { writers: 6, watchers: 4, readers: 2, thinkMs: 60 };
+import { fleetService } from './fleet-service.ts';
+import { everywhere, logOf, newSceneProject } from './scene-project.ts';
 
 /** A project of its own in a fleet, clients at work on it, and a place to make trouble. */
-export interface Scene {
+export interface Scene extends Stage {
   readonly fleet: Fleet;
-  readonly recorder: Recorder;
-  readonly random: Random;
   /** A replica by its number, from 0. */
   replica(number: number): FleetReplica;
   /** projects/{project} */
   readonly project: string;
   readonly projectKey: string;
   readonly serverToken: string;
-  readonly services: readonly Service[];
-  readonly knowledge: Knowledge;
   /** Does something bad and then something good, and takes down when. */
   during<T>(what: string, work: () => Promise<T>): Promise<T>;
-  sleep(ms: number): Promise<void>;
   /** A replica by another way than the usual one. */
   serviceBy(replica: FleetReplica, grpc: GrpcCaller): Service;
   /** Does one thing, as a writer does who insists on nothing. The revision; 0 if it was refused. */
@@ -107,14 +84,10 @@ interface Extras {
 async function setScene(
   fleet: Fleet,
   { seed, convergeWithinMs }: { readonly seed: number; readonly convergeWithinMs: number },
-  { kept, extras, watching }: Extras,
+  gathered: Extras,
 ): Promise<Scene> {
   const projectKey = `scene-${++scenes}`;
-  const [first] = fleet.replicas;
-  const grpc = first?.grpc();
-  if (grpc === undefined) throw new Error('the first replica is not there');
-  const calls = callsOf(grpc.call, fleet.adminToken);
-  const { project, serverToken } = await setProject(calls, projectKey);
+  const { project, serverToken } = await newSceneProject(fleet, projectKey);
   const startEpochMs = Date.now() - performance.now();
   const recorder = new Recorder(() => performance.now(), { convergeWithinMs, startEpochMs });
   const serviceOf = ({ name }: FleetReplica, grpc: () => GrpcCaller | undefined) =>
@@ -128,30 +101,33 @@ async function setScene(
   const head = (await log()).length;
   recorder.begin(head);
   await everywhere(services, head);
-  const random = createRandom(seed);
   const knowledge: Knowledge = { environment: 'production', versions: new Map(), head, wallMs: Date.now };
   const sleep = async (ms: number) => void (await delay(ms));
-  const pace = { sleep, over: watching };
-  const shared = { recorder, random, pace, services };
+  const stage: Stage = { recorder, random: createRandom(seed), services, knowledge, sleep };
   return {
-    ...{ fleet, recorder, random, project, projectKey, serverToken, services, log, knowledge, sleep },
+    ...{ ...stage, fleet, project, projectKey, serverToken, log },
+    ...means(stage, fleet, gathered),
+    serviceBy: (replica, grpc) => serviceOf(replica, () => grpc),
+  };
+}
+
+/** What a scenario can do. */
+function means(
+  { recorder, random, services, knowledge, sleep }: Stage,
+  fleet: Fleet,
+  { kept, extras, watching }: Extras,
+): Pick<Scene, 'write' | 'keep' | 'watch' | 'replica' | 'during'> {
+  const shared = { recorder, random, services, pace: { sleep, over: watching } };
+  return {
     write: (key, wish) =>
       write({ ...shared, name: 'scene', knowledge: { ...knowledge, versions: new Map() } }, key, wish),
     keep: (resource) => kept.use(resource),
-    serviceBy: (replica, grpc) => serviceOf(replica, () => grpc),
     watch(from, count) {
-      for (let number = 0; number < count; number++)
-        extras.push(
-          runWatcher({
-            ...{ recorder, services: from, random: createRandom(random.whole(2 ** 31)), pace },
-            ...{
-              name: `extra-${extras.length + 1}`,
-              environment: 'production',
-              view: { kind: 'definitions' },
-            },
-            ...{ slowMs: 0, leavesOneIn: 0 },
-          }),
-        );
+      const where = { environment: knowledge.environment, view: { kind: 'definitions' } } as const;
+      for (let number = 0; number < count; number++) {
+        const own = { name: `extra-${extras.length + 1}`, random: createRandom(random.whole(2 ** 31)) };
+        extras.push(runWatcher({ ...shared, ...where, ...own, services: from, slowMs: 0, leavesOneIn: 0 }));
+      }
     },
     replica(number) {
       const found = fleet.replicas[number % fleet.replicas.length];
@@ -167,73 +143,4 @@ async function setScene(
       }
     },
   };
-}
-
-async function setProject(calls: Calls, key: string) {
-  const project = await newProject(calls, key);
-  const environment = `${project}/environments/production`;
-  const serverToken = await newKey(calls, project, { kind: 'KEY_KIND_SERVER', environment });
-  await calls.ok('SegmentService/CreateSegment', { parent: project, segmentId: SEGMENT });
-  for (const flag of LASTING_FLAGS)
-    await calls.ok('FlagService/CreateFlag', newFlagRequest(project, flag, 'production'));
-  return { project, serverToken };
-}
-
-/** Resolves when every replica has the project, so that nobody is turned away for a key that is too new. */
-async function everywhere(services: readonly Service[], revision: number): Promise<void> {
-  for (const service of services) {
-    const untilMs = performance.now() + 10_000;
-    for (;;) {
-      const seen = await service.staleness().catch((error: unknown) => error);
-      if (!(seen instanceof Error) && Object(seen).revision >= revision) break;
-      if (performance.now() > untilMs) throw new Error(`${service.replica} does not get there: ${seen}`);
-      await delay(50);
-    }
-  }
-}
-
-function runCast(
-  { recorder, random, services, knowledge, sleep }: Scene,
-  cast: Cast,
-  over: { readonly writing: AbortSignal; readonly watching: AbortSignal },
-) {
-  const shared = { recorder, services, knowledge };
-  const wishes = cast.wish ?? wishOf;
-  const own = () => createRandom(random.whole(2 ** 31));
-  const pace = { sleep, over: over.writing };
-  const writers = Array.from({ length: cast.writers }, (_, number) => {
-    const name = `writer-${number + 1}`;
-    const chance = own();
-    const wish = (count: number) => wishes(chance, knowledge, `${name}-${count}`);
-    return runWriter({ ...shared, random: chance, name, wish, pace, thinkMs: cast.thinkMs });
-  });
-  const watchers = Array.from({ length: cast.watchers }, (_, number) => {
-    const view: ViewSeen = number % 3 === 2 ? { kind: 'decisions', context: ANNA } : { kind: 'definitions' };
-    return runWatcher({
-      ...{
-        ...shared,
-        random: own(),
-        name: `watcher-${number + 1}`,
-        environment: knowledge.environment,
-        view,
-      },
-      ...{ pace: { sleep, over: over.watching }, slowMs: number === 1 ? 300 : 0, leavesOneIn: 40 },
-    });
-  });
-  const readers = Array.from({ length: cast.readers }, () =>
-    runReader({ ...shared, random: own(), contexts: [ANNA, BERT], flags: LASTING_FLAGS, pace, thinkMs: 60 }),
-  );
-  return { writers: Promise.all(writers), others: Promise.all([...watchers, ...readers]) };
-}
-
-/** Straight from the server, past every proxy. */
-async function logOf({ database }: Fleet, project: string): Promise<readonly Change[]> {
-  await using mongo = openMongo({ uri: database.uri, database: database.name });
-  await using log = createMongoChangeLog(mongo);
-  const changes: Change[] = [];
-  for (;;) {
-    const page = await log.read(project, changes.length, 500);
-    if (page.length === 0) return changes;
-    changes.push(...page);
-  }
 }

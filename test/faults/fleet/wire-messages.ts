@@ -3,6 +3,7 @@ import { isMessage, type Message } from '../../support/stock-protos.ts';
 import { deletedId } from '../checks/boundaries.ts';
 import type { Told } from '../clients/service.ts';
 import type { ObjectSeen, ViewSeen } from '../history/history.ts';
+import type { WatchTold } from '../history/recorder.ts';
 import { decisionWitness, flagWitness, releaseWitness, segmentWitness } from '../history/witness.ts';
 
 /** What WatchFlags said, in the words of the recorder. `toRecorder` turns epoch milliseconds into its time. */
@@ -14,56 +15,55 @@ export function toldBy(
 ): Told {
   const [kind = '', value] = Object.entries(message)[0] ?? [];
   const content = isMessage(value) ? value : {};
-  const token = { token: text(content.resumeToken) };
+  const token = text(content.resumeToken);
+  const told = saidIn(kind, content, view, toRecorder);
+  return {
+    message: { replica, ...told },
+    ...(token !== '' && { token }),
+    ...(kind === 'goodbye' && { retryAfterMs: Number(content.retryAfterMs ?? 0) }),
+  };
+}
+
+type Said = WatchTold extends infer M ? (M extends WatchTold ? Omit<M, 'replica'> : never) : never;
+
+function saidIn(
+  kind: string,
+  content: Message,
+  view: ViewSeen,
+  toRecorder: (epochMs: number) => number,
+): Said {
   switch (kind) {
-    case 'hello':
-      return {
-        message: {
-          ...{ replica, kind: 'hello', target: Number(content.targetRevision ?? 0) },
-          intent: intentOf(text(content.intent)),
-          reason: text(content.reason).replace('INTENT_REASON_', '').toLowerCase(),
-        },
-      };
+    case 'hello': {
+      const reason = text(content.reason).replace('INTENT_REASON_', '').toLowerCase();
+      const target = Number(content.targetRevision ?? 0);
+      return { kind: 'hello', intent: intentOf(text(content.intent)), reason, target };
+    }
     case 'snapshotPart':
-      return { message: { replica, kind: 'part', objects: objectsIn(content) } };
-    case 'snapshotEnd':
+      return { kind: 'part', objects: objectsIn(content) };
+    case 'snapshotEnd': {
+      const place = { revision: Number(content.revision), count: Number(content.count ?? 0) };
+      return { kind: 'end', ...place, stateHash: hexIn(content.stateHash) };
+    }
+    case 'delta': {
+      const cause = content.cause === 'CAUSE_SCHEDULE' ? 'schedule' : 'change';
+      const places = { from: Number(content.fromRevision ?? 0), to: Number(content.toRevision) };
       return {
-        message: {
-          ...{ replica, kind: 'end', revision: Number(content.revision), count: Number(content.count ?? 0) },
-          stateHash: Buffer.from(text(content.stateHash), 'base64').toString('hex'),
-        },
-        ...token,
+        kind: 'delta',
+        ...places,
+        cause,
+        upserts: objectsIn(content),
+        deletes: deletesIn(view, content),
       };
-    case 'delta':
-      return {
-        message: {
-          ...{ replica, kind: 'delta', cause: content.cause === 'CAUSE_SCHEDULE' ? 'schedule' : 'change' },
-          ...{ from: Number(content.fromRevision ?? 0), to: Number(content.toRevision) },
-          ...{ upserts: objectsIn(content), deletes: deletesIn(view, content) },
-        },
-        ...token,
-      };
-    case 'bookmark':
-      return {
-        message: {
-          ...{ replica, kind: 'bookmark', revision: Number(content.revision) },
-          headHash: Buffer.from(text(content.headHash), 'base64').toString('hex'),
-          stalenessMs: Number(content.stalenessMs ?? 0),
-          saidAt: toRecorder(Date.parse(text(content.serverTime))),
-        },
-        ...token,
-      };
+    }
+    case 'bookmark': {
+      const place = { revision: Number(content.revision), headHash: hexIn(content.headHash) };
+      const saidAt = toRecorder(Date.parse(text(content.serverTime)));
+      return { kind: 'bookmark', ...place, stalenessMs: Number(content.stalenessMs ?? 0), saidAt };
+    }
     case 'goodbye':
-      return {
-        message: {
-          ...{ replica, kind: 'goodbye' },
-          reason: text(content.reason).replace('REASON_', '').toLowerCase(),
-        },
-        retryAfterMs: Number(content.retryAfterMs ?? 0),
-        ...(token.token !== '' && token),
-      };
+      return { kind: 'goodbye', reason: text(content.reason).replace('REASON_', '').toLowerCase() };
     default:
-      throw new Error(`a watch says ${JSON.stringify(message)}`);
+      throw new Error(`a watch says ${kind} ${JSON.stringify(content)}`);
   }
 }
 
@@ -134,6 +134,10 @@ function flagIn(definition: Message): ObjectSeen {
 function intentOf(intent: string): 'full' | 'changes' | 'nothing' {
   if (intent === 'INTENT_FULL') return 'full';
   return intent === 'INTENT_CHANGES' ? 'changes' : 'nothing';
+}
+
+function hexIn(base64: unknown): string {
+  return Buffer.from(text(base64), 'base64').toString('hex');
 }
 
 function text(value: unknown): string {

@@ -181,19 +181,25 @@ function link(client: Socket, options: FaultProxyOptions, { links, toServer, toC
   links.add(made);
   feed(client, made.toServer, toServer, undefined);
   feed(server, made.toClient, toClient, options.toClientStage);
+  keepUp(made, links);
+  for (const way of [toServer, toClient])
+    if (way.limit !== undefined) made[way === toServer ? 'toServer' : 'toClient'].cutAfter(way.limit.bytes);
+}
+
+/** Ends either end of a connection once the other is gone, and forgets it when both are. */
+function keepUp(link: Link, links: Set<Link>): void {
+  const { client, server } = link;
   for (const socket of [client, server]) {
     socket.setNoDelay(true);
-    socket.on('error', () => cut('reset'));
+    socket.on('error', () => link.cut('reset'));
     const other = socket === client ? server : client;
     // What it was sent may still be on its way; after that nobody is there for it.
     socket.on('close', () => {
       if (other.writableFinished) other.destroy();
       else other.once('finish', () => other.destroy());
-      if (client.closed && server.closed) links.delete(made);
+      if (client.closed && server.closed) links.delete(link);
     });
   }
-  for (const way of [toServer, toClient])
-    if (way.limit !== undefined) made[way === toServer ? 'toServer' : 'toClient'].cutAfter(way.limit.bytes);
 }
 
 function feed(from: Socket, lane: Lane, way: FaultyWay, stage: Stage | undefined): void {

@@ -1,6 +1,7 @@
 import type { Invariant } from '../checks/check.ts';
 import type { Least } from '../checks/i16-meant.ts';
-import type { Cast, Scene } from '../fleet/scene.ts';
+import type { Cast } from '../fleet/cast.ts';
+import type { Scene } from '../fleet/scene.ts';
 
 /** Something bad that can happen to a fleet, and what has to be true while it does. */
 export interface Scenario {

@@ -2,24 +2,18 @@ import { snapshotSince } from '../../../src/app/environment-access.ts';
 import { PastStates } from '../../../src/app/past-states.ts';
 import type { Principal } from '../../../src/app/principal.ts';
 import { watch } from '../../../src/app/watch.ts';
-import type { Content, WatchEvent } from '../../../src/app/watch-events.ts';
+import type { WatchEvent } from '../../../src/app/watch-events.ts';
 import type { WatchParts, WatchRequest } from '../../../src/app/watch-request.ts';
 import { WatchSession } from '../../../src/app/watch-session.ts';
 import { FlagError } from '../../../src/core/errors.ts';
 import { Evaluation } from '../../../src/core/evaluation.ts';
 import type { ChangeLog } from '../../../src/ports/change-log.ts';
-import { deletedId } from '../checks/boundaries.ts';
 import { reasonOf } from '../checks/check.ts';
 import { Refused, type Service, type Told } from '../clients/service.ts';
-import type { ObjectSeen, ViewSeen } from '../history/history.ts';
-import {
-  decisionWitness,
-  flagContent,
-  flagWitness,
-  releaseWitness,
-  segmentWitness,
-} from '../history/witness.ts';
+import type { ViewSeen } from '../history/history.ts';
+import { decisionWitness } from '../history/witness.ts';
 import { planOf } from './plans.ts';
+import { toldBy } from './sim-messages.ts';
 import type { SimLife, SimReplica } from './sim-replica.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -49,19 +43,7 @@ export function simService(replica: SimReplica, place: SimPlace): Service {
     if (replica.life === undefined) throw new Refused('UNAVAILABLE', 'DEAD');
     return replica.life;
   };
-  async function ask<T>(call: (life: SimLife) => Promise<T>): Promise<T> {
-    const life = alive();
-    const dead = life.killed.then(() => Promise.reject(new Refused('UNAVAILABLE', 'DEAD')));
-    const late = place.time
-      .sleep(PATIENCE_MS)
-      .then(() => Promise.reject(new Refused('DEADLINE_EXCEEDED', '')));
-    for (const each of [dead, late]) each.catch(() => undefined);
-    try {
-      return await Promise.race([call(life), dead, late]);
-    } catch (error) {
-      throw refused(error);
-    }
-  }
+  const ask = askerOf(alive, place.time);
   return {
     replica: replica.name,
     write: (request) =>
@@ -90,6 +72,21 @@ export function simService(replica: SimReplica, place: SimPlace): Service {
       isPushed = !isPushed;
       return watching(replica.name, alive, { view, token, signal, place, isPushed });
     },
+  };
+}
+
+/** Asks a replica, which may die over it, and waits for so long and no longer. */
+function askerOf(alive: () => SimLife, time: VirtualTime) {
+  return async <T>(call: (life: SimLife) => Promise<T>): Promise<T> => {
+    const life = alive();
+    const dead = life.killed.then(() => Promise.reject(new Refused('UNAVAILABLE', 'DEAD')));
+    const late = time.sleep(PATIENCE_MS).then(() => Promise.reject(new Refused('DEADLINE_EXCEEDED', '')));
+    for (const each of [dead, late]) each.catch(() => undefined);
+    try {
+      return await Promise.race([call(life), dead, late]);
+    } catch (error) {
+      throw refused(error);
+    }
   };
 }
 
@@ -158,78 +155,6 @@ async function* pushed(
         wake = resume;
       });
   }
-}
-
-/** What is said in an event, in the words of the recorder. */
-function toldBy(replica: string, view: ViewSeen, event: WatchEvent, startMs: number): Told {
-  const token = 'token' in event ? { token: event.token } : {};
-  switch (event.kind) {
-    case 'hello':
-      return {
-        message: {
-          replica,
-          kind: 'hello',
-          intent: event.intent,
-          reason: event.reason,
-          target: event.targetRevision,
-        },
-      };
-    case 'part':
-      return { message: { replica, kind: 'part', objects: objectsIn(event.content) } };
-    case 'end': {
-      const { revision, count } = event;
-      const stateHash = Buffer.from(event.stateHash).toString('hex');
-      return { message: { replica, kind: 'end', revision, count, stateHash }, ...token };
-    }
-    case 'delta': {
-      const { kind, from, to, cause, content } = event;
-      const upserts = objectsIn(content);
-      return {
-        message: { replica, kind, from, to, cause, upserts, deletes: deletesIn(view, content) },
-        ...token,
-      };
-    }
-    case 'bookmark': {
-      const { kind, revision, headHash, stalenessMs } = event;
-      const saidAt = event.now - startMs;
-      return { message: { replica, kind, revision, headHash, stalenessMs, saidAt }, ...token };
-    }
-    case 'goodbye':
-      return {
-        message: { replica, kind: 'goodbye', reason: event.reason },
-        retryAfterMs: event.retryAfterMs,
-        ...token,
-      };
-  }
-}
-
-function objectsIn(content: Content): ObjectSeen[] {
-  return [
-    ...content.flags.map(({ key, version, flag, settings }) => ({
-      ...{ id: `flag ${key}`, version },
-      witness: flagWitness(flagContent(flag, settings)),
-    })),
-    ...content.segments.map(({ key, version, segment }) => ({
-      ...{ id: `segment ${key}`, version },
-      witness: segmentWitness(segment),
-    })),
-    ...content.releases.map(({ version, definition }) => ({
-      ...{ id: `release ${definition.key}`, version },
-      witness: releaseWitness(definition),
-    })),
-    ...content.decisions.map((outcome) => ({
-      ...{ id: `decision ${outcome.flag}`, version: outcome.flagVersion },
-      witness: decisionWitness(outcome),
-    })),
-  ];
-}
-
-function deletesIn(view: ViewSeen, content: Content): string[] {
-  return [
-    ...content.deletedFlags.map((key) => deletedId(view, 'flag', key)),
-    ...content.deletedSegments.map((key) => deletedId(view, 'segment', key)),
-    ...content.deletedReleases.map((key) => deletedId(view, 'release', key)),
-  ];
 }
 
 function refused(error: unknown): Refused {

@@ -1,6 +1,5 @@
 import { type Access, originAllowed } from '../app/access.ts';
 import type { Admission } from '../app/admission.ts';
-import { onward } from '../app/onward.ts';
 import type { Principal } from '../app/principal.ts';
 import { FlagError } from '../core/errors.ts';
 
@@ -23,29 +22,37 @@ export function admit(
   admission: Admission,
   presented: Presented,
 ): Principal | Promise<Principal> {
-  return onward(authenticated(access, admission, presented), (principal) => {
-    admission.call(principal.keyId);
-    checkOrigin(principal, presented.origin);
-    return principal;
-  });
+  let principal: Principal | Promise<Principal>;
+  try {
+    principal = access.authenticate(presented.token);
+  } catch (error) {
+    throw counted(admission, error, presented);
+  }
+  if (principal instanceof Promise) return admitLate(admission, principal, presented);
+  return admitKnown(admission, principal, presented);
 }
 
-function authenticated(
-  access: Access,
+async function admitLate(
   admission: Admission,
-  { token, address }: Presented,
-): Principal | Promise<Principal> {
-  const refuse = (error: unknown): never => {
-    const isWrong = !(error instanceof FlagError) || error.kind === 'unauthenticated';
-    if (isWrong) admission.refused(address());
-    throw error;
-  };
-  try {
-    const principal = access.authenticate(token);
-    return principal instanceof Promise ? principal.catch(refuse) : principal;
-  } catch (error) {
-    return refuse(error);
-  }
+  looking: Promise<Principal>,
+  presented: Presented,
+): Promise<Principal> {
+  const principal = await looking.catch((error: unknown) => {
+    throw counted(admission, error, presented);
+  });
+  return admitKnown(admission, principal, presented);
+}
+
+function admitKnown(admission: Admission, principal: Principal, { origin }: Presented): Principal {
+  admission.call(principal.keyId);
+  checkOrigin(principal, origin);
+  return principal;
+}
+
+/** The same error, once whoever presents a wrong key has been counted. */
+function counted(admission: Admission, error: unknown, { address }: Presented): unknown {
+  if (!(error instanceof FlagError) || error.kind === 'unauthenticated') admission.refused(address());
+  return error;
 }
 
 const USUAL = 'Bearer vx_';

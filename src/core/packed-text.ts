@@ -1,5 +1,5 @@
 import { finalize32, type Murmur3State, mixScrambled, scramble } from './murmur3.ts';
-import { byteCount, codePointAt, packedBytes } from './utf8.ts';
+import { writeUtf8 } from './utf8.ts';
 
 /** A text cut into the blocks of murmur3 once, for hashes with many prefixes. */
 export interface PackedText {
@@ -42,7 +42,7 @@ export function murmur3Packed(prefix: Murmur3State, { aligned, length }: PackedT
   return finalize32(hash ^ rest ^ bytes);
 }
 
-function align(bytes: readonly number[], waiting: number): Aligned {
+function align(bytes: Uint8Array, waiting: number): Aligned {
   const missing = 4 - waiting;
   const head = blockAt(bytes, 0, missing) << (8 * waiting);
   const blocks: number[] = [];
@@ -53,22 +53,13 @@ function align(bytes: readonly number[], waiting: number): Aligned {
 }
 
 /** Up to `count` bytes, the first one in the lowest eight bits; zeros where there are none. */
-function blockAt(bytes: readonly number[], at: number, count: number): number {
+function blockAt(bytes: Uint8Array, at: number, count: number): number {
   let block = 0;
   for (let index = 0; index < count; index++) block |= (bytes[at + index] ?? 0) << (8 * index);
   return block;
 }
 
-function utf8(text: string): number[] {
-  const bytes: number[] = [];
-  for (let index = 0; index < text.length; index++) {
-    const codePoint = codePointAt(text, index);
-    if (codePoint > 0xffff) index++;
-    let packed = packedBytes(codePoint);
-    for (let count = byteCount(codePoint); count > 0; count--) {
-      bytes.push(packed & 0xff);
-      packed >>>= 8;
-    }
-  }
-  return bytes;
+function utf8(text: string): Uint8Array {
+  const bytes = new Uint8Array(3 * text.length);
+  return bytes.subarray(0, writeUtf8(text, bytes, 0));
 }

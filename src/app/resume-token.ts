@@ -40,30 +40,6 @@ export function writeToken(genesis: string, scope: Buffer, point: ResumePoint): 
   return Buffer.concat([body, mac(genesis, body)]).toString('base64url');
 }
 
-/** Writes tokens, and knows the last one of each kind of watch: watchers of a kind that step together get the same. */
-export class TokenWriter {
-  readonly #last = new Map<
-    string,
-    { readonly genesis: string; readonly point: ResumePoint; readonly token: string }
-  >();
-
-  /** `name` is the scope's, and no other's. */
-  write(genesis: string, scope: Buffer, name: string, point: ResumePoint): string {
-    const last = this.#last.get(name);
-    if (last !== undefined && last.genesis === genesis && isSame(last.point, point)) return last.token;
-    const token = writeToken(genesis, scope, point);
-    if (this.#last.size >= KINDS) this.#last.clear();
-    this.#last.set(name, { genesis, point, token });
-    return token;
-  }
-}
-
-const KINDS = 256;
-
-function isSame(a: ResumePoint, b: ResumePoint): boolean {
-  return a.revision === b.revision && a.seenAt === b.seenAt && a.hash === b.hash;
-}
-
 /** Rejects with `invalid` for a token that is damaged or of another project, environment, view or filter. */
 export function readToken(genesis: string, scope: Buffer, token: string): ResumePoint {
   const bytes = Buffer.from(token, 'base64url');

@@ -1,6 +1,6 @@
 import type { Snapshot } from '../core/snapshot.ts';
 import { snapshotAt } from './environment-access.ts';
-import { type ResumePoint, readToken, shortHash, TokenWriter } from './resume-token.ts';
+import { type ResumePoint, readToken, shortHash, writeToken } from './resume-token.ts';
 import { type Delta, type Point, rememberStep, type Stand, stepTaken } from './shared-steps.ts';
 import type { Touched } from './touched.ts';
 import { DecisionsView } from './watch-decisions.ts';
@@ -285,15 +285,9 @@ export class WatchStream implements Disposable {
 
   #token({ revision, hash, at }: Point): string {
     const genesis = this.#parts.catalog.genesis(this.#request.place.project);
-    return tokens.write(genesis, this.#scope, this.#scopeName, {
-      revision,
-      seenAt: at,
-      hash: shortHash(hash),
-    });
+    return writeToken(genesis, this.#scope, { revision, seenAt: at, hash: shortHash(hash) });
   }
 }
-
-const tokens = new TokenWriter();
 
 function pointOf({ revision, hash, seenAt }: ResumePoint): Point {
   return { revision, hash, at: seenAt };

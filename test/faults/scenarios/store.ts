@@ -77,7 +77,7 @@ const slow: Scenario = {
 };
 
 const cuts: Scenario = {
-  ...{ name: 'F9', fault: 'connections to MongoDB are cut after every number of bytes' },
+  ...{ name: 'F9', fault: 'connections to MongoDB are cut after any number of bytes, at random' },
   least: { ...SOME, operations: 10, resumes: 0 },
   async play(scene, stretch) {
     const { random } = scene;

@@ -87,7 +87,7 @@ const slowReader: Scenario = {
 const cutReader: Scenario = {
   ...{
     name: 'F25',
-    fault: 'watchers are cut off after every number of bytes',
+    fault: 'watchers are cut off after any number of bytes, at random',
     least: { ...SOME, resumes: 10 },
   },
   async play(scene, stretch) {

@@ -1,6 +1,6 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
-import type { Interceptor } from '@connectrpc/connect';
+import type { ContextValues, Interceptor } from '@connectrpc/connect';
 import { EvaluationService } from '../../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
 import { FleetService } from '../../gen/vexil/v1/fleet_service_pb.ts';
@@ -48,33 +48,60 @@ function demandOf(service: DescService, method: DescMethod): Demand {
   return { kind: 'management', scope: 'write' };
 }
 
-/**
- * Finds out who calls, refuses what their key does not allow, and leaves the principal for the services. Throws
- * FlagErrors, so it belongs inside the error interceptor. `refused` hears of every refusal.
- */
-export function authInterceptor(
+/** Asks who calls, and leaves the principal in the values of the call. Rejects with a FlagError for nobody. */
+export type Doorkeeper = (
+  method: DescMethod,
+  header: Headers,
+  values: ContextValues,
+) => Promise<Principal | undefined>;
+
+/** Whom `authInterceptor` asks, and whoever wants to know earlier. `refused` hears of everybody who is not let in. */
+export function doorkeeper(
   access: Access,
   admission: Admission,
   refused: (refusal: Refusal) => void,
-): Interceptor {
-  return (next) => async (request) => {
-    const demand = demandOf(request.service, request.method);
-    if (demand.kind === 'open') return next(request);
+): Doorkeeper {
+  return async (method, header, values) => {
+    if (demandOf(method.parent, method).kind === 'open') return undefined;
+    const known = values.get(principalKey);
+    if (known !== undefined) return known;
     try {
       const principal = await admit(access, admission, {
-        token: tokenIn(request.header.get('authorization'), request.header.get('x-api-key')),
-        origin: request.header.get('origin'),
-        address: () => request.contextValues.get(addressKey),
+        token: tokenIn(header.get('authorization'), header.get('x-api-key')),
+        origin: header.get('origin'),
+        address: () => values.get(addressKey),
       });
-      if (demand.kind === 'management') checkManagement(principal, demand.scope, request);
-      request.contextValues.set(principalKey, principal);
+      values.set(principalKey, principal);
+      return principal;
     } catch (error) {
-      if (error instanceof FlagError)
-        refused({ method: `${request.service.typeName}/${request.method.name}`, why: error.message });
+      if (error instanceof FlagError) refused(refusalOf(method, error));
+      throw error;
+    }
+  };
+}
+
+/**
+ * Has everybody asked who has not been yet, and refuses what their key does not allow. Throws FlagErrors, so it belongs
+ * inside the error interceptor.
+ */
+export function authInterceptor(ask: Doorkeeper, refused: (refusal: Refusal) => void): Interceptor {
+  return (next) => async (request) => {
+    const { method } = request;
+    const principal = await ask(method, request.header, request.contextValues);
+    const demand = demandOf(request.service, method);
+    if (demand.kind !== 'management' || principal === undefined) return next(request);
+    try {
+      checkManagement(principal, demand.scope, request);
+    } catch (error) {
+      if (error instanceof FlagError) refused(refusalOf(method, error));
       throw error;
     }
     return next(request);
   };
+}
+
+function refusalOf(method: DescMethod, error: FlagError): Refusal {
+  return { method: `${method.parent.typeName}/${method.name}`, why: error.message };
 }
 
 /** Counts streams, per key and per address, for as long as they last. Belongs inside the auth interceptor. */

@@ -28,14 +28,14 @@ export function corsHeaders(policy: CorsPolicy, origin: string | null): [string,
 export function preflightAnswer(
   policy: CorsPolicy,
   origin: string | null,
-): { status: number; headers: Headers } {
-  const headers = new Headers({
+): { status: number; header: Headers } {
+  const header = new Headers({
     vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
   });
-  if (origin === null || !policy.allows(origin)) return { status: 403, headers };
-  headers.set('access-control-allow-origin', origin);
-  headers.set('access-control-allow-methods', cors.allowedMethods.join(', '));
-  headers.set('access-control-allow-headers', ALLOWED_HEADERS);
-  headers.set('access-control-max-age', String(MAX_AGE_SECONDS));
-  return { status: 204, headers };
+  if (origin === null || !policy.allows(origin)) return { status: 403, header };
+  header.set('access-control-allow-origin', origin);
+  header.set('access-control-allow-methods', cors.allowedMethods.join(', '));
+  header.set('access-control-allow-headers', ALLOWED_HEADERS);
+  header.set('access-control-max-age', String(MAX_AGE_SECONDS));
+  return { status: 204, header };
 }

@@ -1,28 +1,16 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { DescMethod } from '@bufbuild/protobuf';
-import { Code, ConnectError, type ContextValues } from '@connectrpc/connect';
-import type {
-  UniversalHandler,
-  UniversalServerRequest,
-  UniversalServerResponse,
-} from '@connectrpc/connect/protocol';
-import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
-import { repeats } from './admit.ts';
+import { Code, ConnectError, type ContextValues, createContextValues } from '@connectrpc/connect';
+import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol';
 import { limitTimeout } from './call-timeout.ts';
 import { limitAnswerCompression } from './compression.ts';
 import { type CorsPolicy, corsHeaders, preflightAnswer } from './cors.ts';
 import { toConnectError } from './errors.ts';
 import { withReadableMessage } from './grpc-message.ts';
+import { type HttpHandler, type HttpRequest, type HttpResponse, page, pathOf } from './http-exchange.ts';
 import { guardQuery, queryFormatOf } from './query-guard.ts';
 import { guardBody, type MessageLimits } from './request-guard.ts';
 import { trailersOnly } from './trailers-only.ts';
 import { type WireFormat, wireFormatOf } from './wire-format.ts';
-
-type Request = IncomingMessage | Http2ServerRequest;
-type Response = ServerResponse | Http2ServerResponse;
-
-const LINGER_MS = 1_000;
 
 /** A call that was answered with an error before any interceptor saw it. */
 export interface RefusedCall {
@@ -39,44 +27,73 @@ export interface HttpHandlerOptions {
   /** The longest a unary call may take, and what it gets when it does not say. */
   readonly unaryTimeoutMs: number;
   /** What services and interceptors are to know about the call beside its message. */
-  readonly contextValues?: (request: Request, response: Response) => ContextValues;
-  /** Answers paths that are no RPC and returns true. Default: 404. */
-  readonly fallback?: (request: Request, response: Response) => boolean;
+  readonly contextValues?: (request: HttpRequest) => ContextValues;
+  /** Finds out who makes a unary call, before its message is looked at. Rejects for who must not. */
+  readonly enter?: (method: DescMethod, header: Headers, values: ContextValues) => Promise<unknown>;
+  /** Answers paths that are no RPC, or returns undefined. Default: 404. */
+  readonly fallback?: (request: HttpRequest) => HttpResponse | undefined;
   readonly onRefused?: (call: RefusedCall) => void;
-  /** Told about answers that could not be written, unless the caller had left. */
+  /** Told about answers that could not be made, unless the caller had left. */
   readonly onError?: (error: unknown, method: DescMethod) => void;
 }
 
 /**
- * Serves the handlers of a ConnectRouter to a node:http or node:http2 server, as the library's own adapter does, and
- * guards them: origins, deadlines, and every message before the library parses it. Never throws.
+ * Serves the handlers of a ConnectRouter, as the library's own adapters do, and guards them: origins, deadlines, and
+ * every message before the library parses it.
  */
 export function createHttpHandler(
   handlers: readonly UniversalHandler[],
   options: HttpHandlerOptions,
-): (request: Request, response: Response) => void {
+): HttpHandler {
   const byPath = new Map(handlers.map((handler) => [handler.requestPath, handler]));
-  return (request, response) => {
-    const origin = request.headers.origin ?? null;
+  return async (request) => {
+    const { header, method } = request;
+    const origin = header.get('origin');
+    if (method === 'OPTIONS' && header.has('access-control-request-method'))
+      return preflightAnswer(options.cors, origin);
+    const cors = corsHeaders(options.cors, origin);
     const handler = byPath.get(pathOf(request));
-    if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined) {
-      const { status, headers } = preflightAnswer(options.cors, origin);
-      answer(response, status, Object.fromEntries(headers));
-      return;
-    }
-    if (handler !== undefined) {
-      serve(handler, request, response, options, origin).catch((error: unknown) => {
-        if (!isHangUp(error)) options.onError?.(error, handler.method);
-      });
-      return;
-    }
-    for (const [name, value] of corsHeaders(options.cors, origin)) response.setHeader(name, value);
-    if (options.fallback?.(request, response) !== true) answerUnknown(request, response, options);
+    if (handler === undefined)
+      return withHeaders(options.fallback?.(request) ?? answerUnknown(request, options), cors);
+    const url = urlOf(request);
+    if (url === undefined) return page(400);
+    const contextValues = options.contextValues?.(request) ?? createContextValues();
+    return await serve(handler, { ...request, url, contextValues }, options, cors);
   };
 }
 
-function pathOf(request: Request): string {
-  return request.url?.split('?', 1)[0] ?? '';
+/** A request in the terms of the library. */
+interface Call extends UniversalServerRequest {
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly contextValues: ContextValues;
+}
+
+/** Undefined when the request has no usable authority. */
+function urlOf({ scheme, authority, target }: HttpRequest): string | undefined {
+  if (authority === undefined) return undefined;
+  return URL.parse(target, `${scheme}://${authority}`)?.toString();
+}
+
+async function serve(
+  handler: UniversalHandler,
+  call: Call,
+  options: HttpHandlerOptions,
+  cors: [string, string][],
+): Promise<HttpResponse> {
+  const failed = (error: unknown): void => {
+    if (!isHangUp(error)) options.onError?.(error, handler.method);
+  };
+  try {
+    const guarded = await guard(handler, call, options);
+    const answered = withHeaders(await handler(guarded), cors);
+    const { body } = answered;
+    const said = withReadableMessage(body ? { ...answered, body: reporting(body, failed) } : answered);
+    // Once more: an answer that is handed on loses what is worked out when it is looked at.
+    return withReadableMessage(await trailersOnly(said));
+  } catch (error) {
+    failed(error);
+    return page(500);
+  }
 }
 
 function isHangUp(error: unknown): boolean {
@@ -84,64 +101,22 @@ function isHangUp(error: unknown): boolean {
   return code === Code.Aborted || code === Code.Canceled;
 }
 
-async function serve(
-  handler: UniversalHandler,
-  request: Request,
-  response: Response,
-  options: HttpHandlerOptions,
-  origin: string | null,
-): Promise<void> {
-  const call = universalRequest(request, response, options.contextValues?.(request, response));
-  if (call === undefined) {
-    answer(response, 400);
-    return;
-  }
-  releaseUnread(request, response);
-  if (repeats(request.rawHeaders, 'authorization')) call.header.delete('authorization');
-  const guarded = await guard(handler, call, options);
-  const answered = await handler(guarded);
-  const said = withReadableMessage(withHeaders(answered, corsHeaders(options.cors, origin)));
-  // Once more: an answer that is handed on loses what is worked out when it is looked at.
-  const written = withReadableMessage(await trailersOnly(said));
-  // The library writes headers before it knows that nothing follows, and so never ends a stream with them.
-  if (written.body === undefined && written.header?.has('grpc-status') === true)
-    answer(response, written.status, Object.fromEntries(written.header));
-  else await universalResponseToNodeResponse(written, response);
-}
-
-/** Undefined when the request has no usable authority. */
-function universalRequest(
-  request: Request,
-  response: Response,
-  values: ContextValues | undefined,
-): UniversalServerRequest | undefined {
+/** The same bytes. `failed` is told of the error that they end with. */
+async function* reporting(
+  body: AsyncIterable<Uint8Array>,
+  failed: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
   try {
-    const call = universalRequestFromNodeRequest(request, response, undefined, values);
-    // The library's own iterator destroys the connection when a message is refused, and the refusal with it.
-    return { ...call, body: request.iterator({ destroyOnReturn: false }) };
-  } catch {
-    return undefined;
+    yield* body;
+  } catch (error) {
+    failed(error);
+    throw error;
   }
-}
-
-/**
- * Lets go of a request that was answered before all of it had arrived. It is read on for a moment: some clients look at
- * an answer only when they have sent everything, and a reset would overtake the trailers.
- */
-function releaseUnread(request: Request, response: Response): void {
-  // Over HTTP/2 a response says that it is finished only once its stream is closed.
-  const answered = 'stream' in response ? response.stream : response;
-  answered.once('finish', () => {
-    if (request.complete) return;
-    request.resume();
-    if ('stream' in request)
-      setTimeout(() => request.stream.close(constants.NGHTTP2_NO_ERROR), LINGER_MS).unref();
-  });
 }
 
 async function guard(
   handler: UniversalHandler,
-  call: UniversalServerRequest,
+  call: Call,
   options: HttpHandlerOptions,
 ): Promise<UniversalServerRequest> {
   const startedAt = performance.now();
@@ -152,7 +127,12 @@ async function guard(
   const { method } = handler;
   const timeoutMs = limitTimeout(call.header, format, method, options.unaryTimeoutMs);
   limitAnswerCompression(call.header, format);
-  const guarded = { method, format, header: call.header, limits: options.limits, timeoutMs };
+  const { enter } = options;
+  const guarded = {
+    ...{ method, format, header: call.header, limits: options.limits, timeoutMs },
+    ...(method.methodKind === 'unary' &&
+      enter && { enter: () => enter(method, call.header, call.contextValues) }),
+  };
   const refused = (error: ConnectError): void => {
     // Streams fail inside the interceptors, which see it themselves.
     if (method.methodKind !== 'unary') return;
@@ -164,7 +144,7 @@ async function guard(
       durationMs: performance.now() - startedAt,
     });
   };
-  if (!isQuery) return { ...call, body: guardBody(guarded, bytesOf(call), refused) };
+  if (!isQuery) return { ...call, body: guardBody(guarded, call.body, refused) };
   try {
     return { ...call, url: (await guardQuery(guarded, url)).toString() };
   } catch (error) {
@@ -172,11 +152,6 @@ async function guard(
     refused(refusal);
     return asFailingPost(call, format, refusal);
   }
-}
-
-function bytesOf({ body }: UniversalServerRequest): AsyncIterable<Uint8Array> {
-  if (typeof body === 'object' && body !== null && Symbol.asyncIterator in body) return body;
-  throw new TypeError('a request has a stream of bytes');
 }
 
 /** The POST that a GET stands for, with a body that fails: the library answers it in the protocol's own way. */
@@ -196,7 +171,7 @@ async function* failing(error: ConnectError): AsyncGenerator<Uint8Array> {
   throw error;
 }
 
-function withHeaders(answer: UniversalServerResponse, added: [string, string][]): UniversalServerResponse {
+function withHeaders(answer: HttpResponse, added: [string, string][]): HttpResponse {
   if (added.length === 0) return answer;
   const header = new Headers(answer.header);
   for (const [name, value] of added) header.append(name, value);
@@ -204,33 +179,21 @@ function withHeaders(answer: UniversalServerResponse, added: [string, string][])
 }
 
 /** UNIMPLEMENTED in the words of whoever asks. */
-function answerUnknown(request: Request, response: Response, { onRefused }: HttpHandlerOptions): void {
-  const format = wireFormatOf(request.headers['content-type'] ?? null);
-  if (format === undefined) {
-    answer(response, 404);
-    return;
-  }
+function answerUnknown({ header }: HttpRequest, { onRefused }: HttpHandlerOptions): HttpResponse {
+  const contentType = header.get('content-type');
+  const format = wireFormatOf(contentType);
+  if (format === undefined) return page(404);
   onRefused?.({ method: undefined, protocol: format.protocol, code: Code.Unimplemented, durationMs: 0 });
   const message = 'unknown method';
-  const contentType = request.headers['content-type'] ?? '';
   if (format.protocol === 'connect')
-    answer(
-      response,
+    return page(
       404,
       { 'content-type': 'application/json' },
       JSON.stringify({ code: 'unimplemented', message }),
     );
-  else
-    answer(response, 200, {
-      'content-type': contentType,
-      'grpc-status': String(Code.Unimplemented),
-      'grpc-message': message,
-    });
-}
-
-function answer(response: Response, status: number, headers: Record<string, string> = {}, body = ''): void {
-  response.statusCode = status;
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  if (body === '') response.end();
-  else response.end(body);
+  return page(200, {
+    'content-type': contentType ?? '',
+    'grpc-status': String(Code.Unimplemented),
+    'grpc-message': message,
+  });
 }

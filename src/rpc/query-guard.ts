@@ -29,6 +29,7 @@ export async function guardQuery(call: GuardedCall, url: URL): Promise<URL> {
   const maxBytes = call.limits.maxMessageBytes(call.method);
   const sent = messageOf(query);
   if (sent.length > maxBytes) throw messageTooLarge(maxBytes);
+  await call.enter?.();
   const plain = decompress === undefined ? sent : await decompress(sent, maxBytes);
   checkMessage(call, plain);
   if (decompress === undefined) return url;

@@ -29,6 +29,8 @@ export interface GuardedCall {
   readonly limits: MessageLimits;
   /** From its headers to its answer; undefined if there is no end to it. */
   readonly timeoutMs?: number | undefined;
+  /** Rejects for a caller of whom no message is to be read. */
+  readonly enter?: () => Promise<unknown>;
 }
 
 /**
@@ -49,12 +51,23 @@ export function guardBody(
   const announced = Number(header.get('content-length') ?? 0);
   if (!format.enveloped) header.delete('content-length');
   const timely = singleKind(method) ? withinTime(body, limits.receiveTimeoutMs, call.timeoutMs) : body;
-  return asConnectErrors(
-    format.enveloped
-      ? plainEnvelopes(call, timely, decompress)
-      : plainBody(call, timely, decompress, announced),
-    refused,
-  );
+  const plain = format.enveloped
+    ? plainEnvelopes(call, timely, decompress)
+    : plainBody(call, timely, decompress);
+  return asConnectErrors(letIn(call, plain, format.enveloped ? 0 : announced), refused);
+}
+
+/** Refuses what cannot go well, whatever arrives, before anything is made of it. */
+async function* letIn(
+  { method, limits, timeoutMs, enter }: GuardedCall,
+  body: AsyncIterable<Uint8Array>,
+  announcedBytes: number,
+): AsyncGenerator<Uint8Array> {
+  if (timeoutMs === 0) throw timedOut();
+  const maxBytes = limits.maxMessageBytes(method);
+  if (announcedBytes > maxBytes) throw messageTooLarge(maxBytes);
+  await enter?.();
+  yield* body;
 }
 
 /** Throws a FlagError for a message that would not parse, or that parses to something that was not meant. */
@@ -129,10 +142,8 @@ async function* plainBody(
   call: GuardedCall,
   body: AsyncIterable<Uint8Array>,
   decompress: Decompress | undefined,
-  announcedBytes: number,
 ): AsyncGenerator<Uint8Array> {
   const maxBytes = call.limits.maxMessageBytes(call.method);
-  if (announcedBytes > maxBytes) throw messageTooLarge(maxBytes);
   const received = await readAll(body, maxBytes);
   const plain = decompress === undefined ? received : await decompress(received, maxBytes);
   checkMessage(call, plain);
@@ -156,7 +167,6 @@ async function* withinTime(
   receiveTimeoutMs: number,
   timeoutMs: number | undefined,
 ): AsyncGenerator<Uint8Array> {
-  if (timeoutMs === 0) throw timedOut();
   const chunks = body[Symbol.asyncIterator]();
   const { promise: late, reject } = Promise.withResolvers<never>();
   late.catch(() => undefined);

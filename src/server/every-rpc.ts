@@ -1,9 +1,9 @@
 import { createContextValues } from '@connectrpc/connect';
-import { authInterceptor, streamInterceptor } from '../rpc/auth.ts';
+import { authInterceptor, doorkeeper, type Refusal, streamInterceptor } from '../rpc/auth.ts';
 import { terminateKey } from '../rpc/evaluation-service.ts';
+import type { HttpHandler } from '../rpc/http-exchange.ts';
 import { addressKey } from '../rpc/principal-key.ts';
 import type { Exposure } from './config.ts';
-import type { HttpHandler } from './listen.ts';
 import { isManagement, routesOf } from './routes.ts';
 import { createRpcHandler } from './rpc-handler.ts';
 import type { ServiceProcess } from './service-process.ts';
@@ -11,20 +11,18 @@ import type { ServiceProcess } from './service-process.ts';
 /** Every RPC of one port, in every protocol. */
 export function everyRpc(service: ServiceProcess, port: Exclude<Exposure, 'off'>): HttpHandler {
   const { config, app, readiness, metrics, logger, lifecycle } = service;
+  const refused = (refusal: Refusal) => logger.warn(refusal, 'refused');
+  const ask = doorkeeper(app.access, app.admission, refused);
   return createRpcHandler({
     routes: routesOf(app, config, port, readiness, lifecycle.stopping),
     messages: config.messages,
     isManagement,
-    interceptors: [
-      authInterceptor(app.access, app.admission, (refusal) => logger.warn(refusal, 'refused')),
-      streamInterceptor(app.admission),
-    ],
+    enter: ask,
+    interceptors: [authInterceptor(ask, refused), streamInterceptor(app.admission)],
     cors: { allows: (origin) => app.access.allowsOrigin(origin) },
     recordCall: metrics.recordCall,
     log: logger,
-    contextValues: (request, response) =>
-      createContextValues()
-        .set(addressKey, request.socket?.remoteAddress ?? '')
-        .set(terminateKey, () => ('stream' in response ? response.stream.close() : response.destroy())),
+    contextValues: ({ address, terminate }) =>
+      createContextValues().set(addressKey, address).set(terminateKey, terminate),
   });
 }

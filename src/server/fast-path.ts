@@ -1,25 +1,23 @@
-import { IncomingMessage, ServerResponse } from 'node:http';
 import { createHotPaths } from '../rpc/hot/hot-paths.ts';
 import { hotMethods } from '../rpc/hot/methods.ts';
 import { hotStreams } from '../rpc/hot/streams.ts';
 import type { App } from './compose.ts';
 import type { MessageSettings } from './config.ts';
-import type { HttpHandler, ListenOptions } from './listen.ts';
+import type { ListenOptions } from './listen.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 
 /** The part of `App` that the fast path calls. */
 export type FastPathApp = Pick<App, 'access' | 'admission' | 'evaluation'>;
 
-/** How a port answers hot calls by itself, and leaves all others to `onRequest`. */
+/** How a port answers hot calls by itself. */
 export function withFastPath(
-  onRequest: HttpHandler,
   { access, admission, evaluation }: FastPathApp,
   messages: MessageSettings,
   log: Pick<Logger, 'error' | 'warn'>,
   recordCall: Metrics['recordCall'],
-): Required<Pick<ListenOptions, 'onRequest' | 'onStream'>> {
-  const { onStream, onRequest: onHotRequest } = createHotPaths({
+): Required<Pick<ListenOptions, 'onStream' | 'onHttp1'>> {
+  const { onStream, onRequest } = createHotPaths({
     ...{ access, admission, recordCall },
     clock: evaluation.clock,
     methods: hotMethods(evaluation, messages.maxJsonDepth),
@@ -31,11 +29,5 @@ export function withFastPath(
     refused: (refusal) => log.warn(refusal, 'refused'),
     logUnexpected: (error, method) => log.error({ err: error, method }, 'a call failed unexpectedly'),
   });
-  return {
-    onStream,
-    onRequest: (request, response) => {
-      const isHttp1 = request instanceof IncomingMessage && response instanceof ServerResponse;
-      if (!isHttp1 || !onHotRequest(request, response)) onRequest(request, response);
-    },
-  };
+  return { onStream, onHttp1: onRequest };
 }

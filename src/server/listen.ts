@@ -1,12 +1,17 @@
-import * as http from 'node:http';
-import * as http2 from 'node:http2';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as net from 'node:net';
 import * as tls from 'node:tls';
-import { guardSession, http2Options } from './http2-guard.ts';
+import type { ConnectionOptions } from '../http2/connection.ts';
+import type { Stream } from '../http2/stream.ts';
+import type { HttpHandler } from '../rpc/http-exchange.ts';
+import { serveHttp1 } from '../rpc/serve-http1.ts';
+import { serveHttp2 } from '../rpc/serve-http2.ts';
+import { createHttp1Port, type Http1Port } from './http1-port.ts';
+import { createHttp2Port, type Http2Port } from './http2-port.ts';
 import { sniffProtocol } from './sniff.ts';
 
-// One port speaks HTTP/1.1 and HTTP/2, with or without TLS. The front server only accepts sockets; the two servers
-// behind it never listen and are handed each socket as their own 'connection'.
+// One port speaks HTTP/1.1 and HTTP/2, with or without TLS. The front server only accepts sockets, and hands each to
+// whoever speaks what it speaks.
 
 /** What one peer may take. Times are how long a peer may be silent or unfinished before it is cut off. */
 export interface ConnectionLimits {
@@ -28,18 +33,6 @@ export interface TlsMaterial {
   readonly clientCa?: Buffer;
 }
 
-export type HttpRequest = http.IncomingMessage | http2.Http2ServerRequest;
-export type HttpResponse = http.ServerResponse | http2.Http2ServerResponse;
-export type HttpHandler = (request: HttpRequest, response: HttpResponse) => void;
-
-/** Answers an HTTP/2 stream itself and returns true, or leaves it untouched and returns false. */
-export type StreamHandler = (
-  stream: http2.ServerHttp2Stream,
-  headers: http2.IncomingHttpHeaders,
-  flags: number,
-  rawHeaders: readonly string[],
-) => boolean;
-
 export interface ListenOptions {
   readonly host: string;
   /** 0 takes any free port. */
@@ -49,8 +42,10 @@ export interface ListenOptions {
   /** Lets several processes share the port. */
   readonly reusePort?: boolean;
   readonly onRequest: HttpHandler;
-  /** Sees HTTP/2 streams before `onRequest` does. */
-  readonly onStream?: StreamHandler;
+  /** Sees streams of HTTP/2 before `onRequest` does. Answers one itself and returns true, or leaves it untouched. */
+  readonly onStream?: (stream: Stream) => boolean;
+  /** The same for requests over HTTP/1.1. */
+  readonly onHttp1?: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** Told about connections that failed: scanners, broken peers, attacks. Never a reason to stop. */
   readonly onConnectionError?: (error: Error) => void;
 }
@@ -68,16 +63,29 @@ export interface Listener {
 
 /** Resolves when the port is open; rejects when it cannot be (in use, not permitted, bad certificate). */
 export async function listen(options: ListenOptions): Promise<Listener> {
+  const { limits, onRequest, onStream, onHttp1, onConnectionError } = options;
   const sockets = new Set<net.Socket>();
-  const h1 = createHttp1(options);
-  const h2 = createHttp2(options);
+  const entrance = createEntrance(
+    createHttp1Port(limits, (request, response) => {
+      if (onHttp1?.(request, response) !== true) serveHttp1(request, response, onRequest);
+    }),
+    createHttp2Port({
+      ...http2Limits(limits),
+      now: () => performance.now(),
+      onStream: (stream) => {
+        if (onStream?.(stream) !== true) serveHttp2(stream, onRequest);
+      },
+      onError: (error) => onConnectionError?.(error),
+    }),
+  );
   const front =
-    options.tls === undefined ? cleartextFront(options, h1, h2) : tlsFront(options, options.tls, h1, h2);
-  front.maxConnections = options.limits.maxConnections;
+    options.tls === undefined ? cleartextFront(limits, entrance) : tlsFront(options, options.tls, entrance);
+  front.maxConnections = limits.maxConnections;
   front.on('connection', (socket) => {
     sockets.add(socket);
+    entrance.expect(socket);
     socket.once('close', () => sockets.delete(socket));
-    socket.on('error', (error) => options.onConnectionError?.(error));
+    socket.on('error', (error) => onConnectionError?.(error));
   });
   await opened(front, options);
   const address = front.address();
@@ -88,108 +96,74 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     connections: () => sockets.size,
     close: async () => {
       const closed = new Promise<void>((resolve) => front.close(() => resolve()));
-      h1.drain();
-      h2.drain();
+      entrance.drain();
       await closed;
     },
     destroy: () => {
       front.close();
-      h1.drain();
+      entrance.drain();
       for (const socket of sockets) socket.destroy();
     },
   };
 }
 
-interface InnerServer {
-  accept(socket: net.Socket): void;
-  /** Ends idle connections now and busy ones when they fall idle. */
+function http2Limits(limits: ConnectionLimits): Omit<ConnectionOptions, 'now' | 'onStream' | 'onError'> {
+  return {
+    maxStreams: limits.maxStreamsPerConnection,
+    maxHeaderBytes: limits.maxHeaderBytes,
+    maxHeaderFields: MAX_HEADER_FIELDS,
+    patienceMs: limits.firstBytesTimeoutMs,
+    idleMs: limits.idleConnectionMs,
+  };
+}
+
+const MAX_HEADER_FIELDS = 64;
+
+/** Where sockets are until it is known what they speak. */
+interface Entrance {
+  /** A socket is there, which may say nothing yet. */
+  expect(socket: net.Socket): void;
+  /** Hands over a socket that speaks. */
+  admit(protocol: 'h2' | 'http/1.1', socket: net.Socket, first: Buffer): void;
+  /** Ends what says nothing, and has both protocols end what they have. */
   drain(): void;
 }
 
-function createHttp1({ limits, onRequest }: ListenOptions): InnerServer {
-  const running = new Map<net.Socket, number>();
-  let draining = false;
-  const server = http.createServer({
-    maxHeaderSize: limits.maxHeaderBytes,
-    // Node insists on an order that nobody who sets the two would expect.
-    headersTimeout: Math.min(limits.firstBytesTimeoutMs, limits.requestTimeoutMs),
-    requestTimeout: limits.requestTimeoutMs,
-    connectionsCheckingInterval: 1_000,
-    keepAliveTimeout: limits.idleConnectionMs,
-  });
-  server.on('request', (request, response) => {
-    const { socket } = request;
-    running.set(socket, (running.get(socket) ?? 0) + 1);
-    if (draining) response.setHeader('connection', 'close');
-    response.once('close', () => {
-      const left = (running.get(socket) ?? 1) - 1;
-      running.set(socket, left);
-      if (draining && left === 0) socket.end();
-    });
-    onRequest(request, response);
-  });
-  // Timeouts of a http.Server are only watched from its 'listening' event on, and this one never listens.
-  server.emit('listening');
+function createEntrance(http1: Http1Port, http2: Http2Port): Entrance {
+  /** By the other end: with TLS, another socket speaks than the one that came. */
+  const silent = new Map<string, net.Socket>();
   return {
-    accept: (socket) => {
-      running.set(socket, 0);
-      socket.once('close', () => running.delete(socket));
-      server.emit('connection', socket);
+    expect: (socket) => {
+      const peer = peerOf(socket);
+      silent.set(peer, socket);
+      socket.once('close', () => silent.delete(peer));
+    },
+    admit: (protocol, socket, first) => {
+      silent.delete(peerOf(socket));
+      (protocol === 'h2' ? http2 : http1).accept(socket, first);
     },
     drain: () => {
-      draining = true;
-      for (const [socket, count] of running) if (count === 0) socket.end();
-      server.close();
+      for (const socket of silent.values()) socket.destroy();
+      http1.drain();
+      http2.drain();
     },
   };
 }
 
-function createHttp2({ limits, onRequest, onStream, onConnectionError }: ListenOptions): InnerServer {
-  const sessions = new Set<http2.Http2Session>();
-  const server = http2.createServer(http2Options(limits));
-  // Turns a stream into a request and a response; the public way to that is a server with a request listener.
-  const compat = http2.createServer(onRequest);
-  const onError = (error: Error) => onConnectionError?.(error);
-  const onSession = (session: http2.ServerHttp2Session, socket: net.Socket): void => {
-    const guard = guardSession(session, socket, limits);
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
-    session.on('error', onError);
-    session.on('stream', (stream, headers, flags, rawHeaders) => {
-      guard.opened(stream);
-      stream.on('error', onError);
-      if (onStream?.(stream, headers, flags, rawHeaders) === true) return;
-      compat.emit('stream', stream, headers, flags, rawHeaders);
-    });
-  };
-  return {
-    accept: (socket) => {
-      server.once('session', (session) => onSession(session, socket));
-      server.emit('connection', socket);
-    },
-    drain: () => {
-      for (const session of sessions) session.close();
-    },
-  };
+function peerOf({ remoteAddress, remotePort }: net.Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** A machine that lost its power says nothing: the kernel asks, and ends the connection when nobody answers. */
 const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 60_000 };
 
-function cleartextFront({ limits }: ListenOptions, h1: InnerServer, h2: InnerServer): net.Server {
+function cleartextFront({ firstBytesTimeoutMs }: ConnectionLimits, entrance: Entrance): net.Server {
   return net.createServer({ noDelay: true, ...KEEP_ALIVE }, (socket) => {
-    sniffProtocol(socket, limits.firstBytesTimeoutMs, (protocol) =>
-      (protocol === 'h2' ? h2 : h1).accept(socket),
-    );
+    sniffProtocol(socket, firstBytesTimeoutMs, (protocol, first) => entrance.admit(protocol, socket, first));
   });
 }
 
-function tlsFront(
-  options: ListenOptions,
-  material: TlsMaterial,
-  h1: InnerServer,
-  h2: InnerServer,
-): tls.Server {
+function tlsFront(options: ListenOptions, material: TlsMaterial, entrance: Entrance): tls.Server {
   const { limits, onConnectionError } = options;
   const mutual =
     material.clientCa === undefined
@@ -208,7 +182,7 @@ function tlsFront(
   front.on('tlsClientError', (error) => onConnectionError?.(error));
   front.on('secureConnection', (socket) => {
     socket.on('error', (error) => onConnectionError?.(error));
-    (socket.alpnProtocol === 'h2' ? h2 : h1).accept(socket);
+    entrance.admit(socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1', socket, Buffer.alloc(0));
   });
   return front;
 }

@@ -1,4 +1,4 @@
-import type { HttpHandler, HttpRequest, HttpResponse } from './listen.ts';
+import { type HttpHandler, type HttpResponse, page, pathOf } from '../rpc/http-exchange.ts';
 import type { Readiness } from './readiness.ts';
 
 export interface ManagementOptions {
@@ -18,42 +18,34 @@ const PLAIN = 'text/plain; charset=utf-8';
  * whether to send calls and, with 503, why not, /metrics is for Prometheus.
  */
 export function createManagementHandler(options: ManagementOptions): HttpHandler {
-  const pages = new Map<string, (response: HttpResponse) => void>([
-    ['/livez', (response) => answer(response, 200, PLAIN, 'ok\n')],
-    ['/healthz', (response) => answer(response, 200, PLAIN, 'ok\n')],
-    ['/readyz', (response) => answerReadiness(response, options)],
-    ['/metrics', (response) => answerMetrics(response, options.metrics)],
+  const pages = new Map<string, () => HttpResponse | Promise<HttpResponse>>([
+    ['/livez', () => answer(200, PLAIN, 'ok\n')],
+    ['/healthz', () => answer(200, PLAIN, 'ok\n')],
+    ['/readyz', () => answerReadiness(options)],
+    ['/metrics', () => answerMetrics(options.metrics)],
   ]);
-  return (request, response) => {
-    const page = pages.get(pathOf(request));
-    if (page === undefined && options.rpc !== undefined) options.rpc(request, response);
-    else if (page === undefined) answer(response, 404, PLAIN, 'not found\n');
-    else if (request.method !== 'GET' && request.method !== 'HEAD')
-      answer(response, 405, PLAIN, 'GET only\n');
-    else page(response);
+  return (request) => {
+    const found = pages.get(pathOf(request));
+    if (found === undefined) return options.rpc?.(request) ?? answer(404, PLAIN, 'not found\n');
+    if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, PLAIN, 'GET only\n');
+    return found();
   };
 }
 
-function pathOf(request: HttpRequest): string {
-  return request.url?.split('?', 1)[0] ?? '';
-}
-
-function answerReadiness(response: HttpResponse, { readiness, state }: ManagementOptions): void {
+function answerReadiness({ readiness, state }: ManagementOptions): HttpResponse {
   const ready = readiness.ready();
   const body = JSON.stringify({ ready, reasons: readiness.reasons(), ...state?.() });
-  answer(response, ready ? 200 : 503, 'application/json', `${body}\n`);
+  return answer(ready ? 200 : 503, 'application/json', `${body}\n`);
 }
 
-function answerMetrics(response: HttpResponse, metrics: () => Promise<string>): void {
-  metrics().then(
-    (text) => answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', text),
-    () => answer(response, 500, PLAIN, 'the metrics cannot be read\n'),
-  );
+async function answerMetrics(metrics: () => Promise<string>): Promise<HttpResponse> {
+  try {
+    return answer(200, 'text/plain; version=0.0.4; charset=utf-8', await metrics());
+  } catch {
+    return answer(500, PLAIN, 'the metrics cannot be read\n');
+  }
 }
 
-function answer(response: HttpResponse, status: number, contentType: string, body: string): void {
-  response.statusCode = status;
-  response.setHeader('content-type', contentType);
-  response.setHeader('cache-control', 'no-store');
-  response.end(body);
+function answer(status: number, contentType: string, body: string): HttpResponse {
+  return page(status, { 'content-type': contentType, 'cache-control': 'no-store' }, body);
 }

@@ -4,10 +4,10 @@ import { deadlineInterceptor } from '../rpc/call-timeout.ts';
 import { COMPRESSIONS } from '../rpc/compression.ts';
 import type { CorsPolicy } from '../rpc/cors.ts';
 import { errorInterceptor } from '../rpc/errors.ts';
+import type { HttpHandler } from '../rpc/http-exchange.ts';
 import { createHttpHandler, type HttpHandlerOptions } from '../rpc/http-handler.ts';
 import { type RecordCall, refusedCallRecord, telemetryInterceptor } from '../rpc/telemetry-interceptor.ts';
 import type { MessageSettings } from './config.ts';
-import type { HttpHandler } from './listen.ts';
 import type { Logger } from './logger.ts';
 
 export interface RpcHandlerOptions {
@@ -21,6 +21,7 @@ export interface RpcHandlerOptions {
   readonly recordCall: RecordCall;
   readonly log: Pick<Logger, 'error'>;
   readonly contextValues?: HttpHandlerOptions['contextValues'];
+  readonly enter?: HttpHandlerOptions['enter'];
   readonly fallback?: HttpHandlerOptions['fallback'];
 }
 
@@ -48,8 +49,8 @@ export function createRpcHandler(options: RpcHandlerOptions): HttpHandler {
     },
     unaryTimeoutMs: messages.unaryTimeoutMs,
     onRefused: (call) => recordCall(refusedCallRecord(call)),
-    onError: (error, method) =>
-      log.error({ err: error, method: method.name }, 'an answer could not be written'),
+    onError: (error, method) => log.error({ err: error, method: method.name }, 'an answer could not be made'),
+    ...(options.enter && { enter: options.enter }),
     ...(options.fallback && { fallback: options.fallback }),
     ...(options.contextValues && { contextValues: options.contextValues }),
   });

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { type HttpHandler, page } from '../rpc/http-exchange.ts';
 import { type App, compose, processClock, type Role } from './compose.ts';
 import type { Config, Exposure } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { withFastPath } from './fast-path.ts';
 import { watchFreshness } from './freshness.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
-import { type HttpHandler, type Listener, listen } from './listen.ts';
+import { type Listener, listen } from './listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createManagementHandler } from './management-server.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -65,7 +66,7 @@ async function openManagement(config: Config, readiness: Readiness, logger: Logg
   const listener = await listen({
     ...{ host: config.managementHost, port: config.managementPort, limits: config.connections },
     onConnectionError: (error) => logger.debug({ err: error }, 'a connection failed'),
-    onRequest: (request, response) => current(request, response),
+    onRequest: (request) => current(request),
   });
   return {
     listener,
@@ -87,7 +88,7 @@ export async function listenPublicly(
   const listener = await listen({
     ...{ host: config.host, port, reusePort, limits: config.connections, onRequest },
     onConnectionError: (error) => logger.debug({ err: error }, 'a connection failed'),
-    ...(config.fastPath && withFastPath(onRequest, app, config.messages, logger, metrics.recordCall)),
+    ...(config.fastPath && withFastPath(app, config.messages, logger, metrics.recordCall)),
     ...(tls && { tls }),
   });
   lifecycle.addListener(listener);
@@ -118,24 +119,15 @@ function stateOf({ catalog }: App): Readonly<Record<string, number>> {
 
 /** What one port answers, beside what has a path of its own: loaded when somebody asks, for many never do. */
 function handler(service: ServiceProcess, port: Exclude<Exposure, 'off'>): HttpHandler {
-  let loaded: HttpHandler | undefined;
   let loading: Promise<HttpHandler> | undefined;
-  return (request, response) => {
-    if (loaded !== undefined) {
-      loaded(request, response);
-      return;
-    }
+  return async (request) => {
     loading ??= import('./every-rpc.ts').then(({ everyRpc }) => everyRpc(service, port));
-    loading.then(
-      (answer) => {
-        loaded = answer;
-        answer(request, response);
-      },
-      (error: unknown) => {
-        service.logger.error({ err: error }, 'the services cannot be loaded');
-        response.destroy();
-      },
-    );
+    try {
+      return (await loading)(request);
+    } catch (error) {
+      service.logger.error({ err: error }, 'the services cannot be loaded');
+      return page(503);
+    }
   };
 }
 

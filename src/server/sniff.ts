@@ -1,16 +1,18 @@
 import type { Socket } from 'node:net';
+import { PREFACE } from '../http2/frames.ts';
 import { afterSilence } from './patience.ts';
 
-const PREFACE = Buffer.from('PRI * HTTP/2.0');
+/** `PRI * HTTP/2.0`: no request of HTTP/1.1 begins like that. */
+const TELLING_BYTES = 14;
 
 /**
- * Tells which protocol a client opens with and leaves every byte it sent in the socket. A socket that does not say
- * within the time is destroyed, and `decided` is never called.
+ * Tells which protocol a client opens with, and hands over what it has sent so far. A socket that does not say within the
+ * time is destroyed, and `decided` is never called.
  */
 export function sniffProtocol(
   socket: Socket,
   timeoutMs: number,
-  decided: (protocol: 'h2' | 'http/1.1') => void,
+  decided: (protocol: 'h2' | 'http/1.1', first: Buffer) => void,
 ): void {
   let seen: Buffer = Buffer.alloc(0);
   const patience = afterSilence(timeoutMs, () => socket.destroy());
@@ -18,12 +20,11 @@ export function sniffProtocol(
     const chunk: Buffer | null = socket.read();
     if (chunk === null) return;
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
-    const length = Math.min(seen.length, PREFACE.length);
+    const length = Math.min(seen.length, TELLING_BYTES);
     const matches = seen.compare(PREFACE, 0, length, 0, length) === 0;
-    if (matches && length < PREFACE.length) return;
+    if (matches && length < TELLING_BYTES) return;
     stop();
-    socket.unshift(seen);
-    decided(matches ? 'h2' : 'http/1.1');
+    decided(matches ? 'h2' : 'http/1.1', seen);
   };
   const stop = (): void => {
     patience[Symbol.dispose]();

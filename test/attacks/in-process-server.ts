@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { authInterceptor } from '../../src/rpc/auth.ts';
+import { authInterceptor, doorkeeper } from '../../src/rpc/auth.ts';
 import { compose } from '../../src/server/compose.ts';
 import { loadConfig } from '../../src/server/config.ts';
 import { openDataDirectory } from '../../src/server/data-directory.ts';
@@ -30,6 +30,7 @@ export async function startInProcess(): Promise<InProcessServer> {
   });
   const readiness = createReadiness(SERVICE_NAMES);
   readiness.unblock('starting');
+  const ask = doorkeeper(app.access, app.admission, () => undefined);
   const listener = await listen({
     host: '127.0.0.1',
     port: 0,
@@ -38,7 +39,7 @@ export async function startInProcess(): Promise<InProcessServer> {
       routes: routesOf(app, config, 'public', readiness, ending.signal),
       messages: config.messages,
       isManagement,
-      interceptors: [authInterceptor(app.access, app.admission, () => undefined)],
+      interceptors: [authInterceptor(ask, () => undefined)],
       cors: { allows: (origin) => app.access.allowsOrigin(origin) },
       recordCall: () => undefined,
       log: { error: (...what: unknown[]) => void unforeseen.push(...what) },

@@ -6,7 +6,7 @@ import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
 import { KeyKind, Scope } from '../../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
 import { Admission } from '../../src/app/admission.ts';
-import { authInterceptor } from '../../src/rpc/auth.ts';
+import { authInterceptor, doorkeeper } from '../../src/rpc/auth.ts';
 import { errorInterceptor } from '../../src/rpc/errors.ts';
 import { flagService } from '../../src/rpc/flag-service.ts';
 import { projectService } from '../../src/rpc/project-service.ts';
@@ -28,7 +28,10 @@ async function withWriteKey() {
   const { access, clock } = service.instance;
   const interceptors = [
     errorInterceptor(() => {}),
-    authInterceptor(access, new Admission(UNLIMITED, clock), () => {}),
+    authInterceptor(
+      doorkeeper(access, new Admission(UNLIMITED, clock), () => {}),
+      () => {},
+    ),
   ];
   const transport = createRouterTransport(
     (router) => {

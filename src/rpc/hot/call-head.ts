@@ -1,6 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Compression } from '@connectrpc/connect/protocol';
-import { repeats, tokenIn } from '../admit.ts';
+import { tokenIn } from '../admit.ts';
 import { limitedTimeoutMs } from '../call-timeout.ts';
 import { answerCompression, type Decompress, decompressorOf } from '../compression.ts';
 import type { Codec, HotMethod } from './hot-method.ts';
@@ -64,6 +63,13 @@ const FORMATS = new Map<string | undefined, HotFormat>([
 /** Hosts that nobody has to look at twice. */
 const PLAIN_AUTHORITY = /^[\w.-]{1,253}(?::\d{1,4}|:[1-5]\d{4})?$/;
 
+/** The header fields of a request, whichever version of HTTP brought it. */
+export interface HeadFields {
+  /** Of several values all, with commas between them. */
+  get(name: string): string | undefined;
+  repeats(name: string): boolean;
+}
+
 /**
  * Reads the headers of a POST to a hot method. Undefined for whatever is unusual, ill-formed or not served: the other
  * path knows what to say to that.
@@ -71,18 +77,17 @@ const PLAIN_AUTHORITY = /^[\w.-]{1,253}(?::\d{1,4}|:[1-5]\d{4})?$/;
 export function readHead<Method>(
   { method, name }: NamedMethod<Method>,
   authority: string | undefined,
-  headers: IncomingHttpHeaders,
-  rawHeaders: readonly string[],
+  headers: HeadFields,
   longestMs: number,
 ): CallHead<Method> | undefined {
-  const format = FORMATS.get(headers['content-type']);
+  const format = FORMATS.get(headers.get('content-type'));
   if (format === undefined || authority === undefined || !PLAIN_AUTHORITY.test(authority)) return undefined;
   const { protocol, encodingHeader, acceptedHeader, timeoutHeader } = format;
-  const { origin } = headers;
+  const origin = headers.get('origin');
   if (protocol === 'grpc' && origin !== undefined) return undefined;
-  const timeout = one(headers[timeoutHeader]);
+  const timeout = headers.get(timeoutHeader);
   const timeoutMs = timeout === undefined ? longestMs : limitedTimeoutMs(protocol, timeout, longestMs);
-  const encoding = one(headers[encodingHeader]) ?? 'identity';
+  const encoding = headers.get(encodingHeader) ?? 'identity';
   const decompress = encoding === 'identity' ? undefined : decompressorOf(encoding);
   if (timeoutMs === undefined || (encoding !== 'identity' && decompress === undefined)) return undefined;
   return {
@@ -90,18 +95,13 @@ export function readHead<Method>(
     name,
     format,
     timeoutMs,
-    announcedBytes: protocol === 'grpc' ? 0 : Number(headers['content-length'] ?? 0),
+    announcedBytes: protocol === 'grpc' ? 0 : Number(headers.get('content-length') ?? 0),
     decompress,
-    compression: answerCompression(protocol, encoding, one(headers[acceptedHeader])),
+    compression: answerCompression(protocol, encoding, headers.get(acceptedHeader)),
     token: tokenIn(
-      repeats(rawHeaders, 'authorization') ? undefined : headers.authorization,
-      one(headers['x-api-key']),
+      headers.repeats('authorization') ? undefined : headers.get('authorization'),
+      headers.get('x-api-key'),
     ),
     origin,
   };
-}
-
-/** Node joins the values of these headers; only cookies come as a list. */
-function one(value: string | string[] | undefined): string | undefined {
-  return typeof value === 'string' ? value : value?.join(', ');
 }

@@ -13,7 +13,6 @@ import { tooSlow } from '../request-guard.ts';
 import { callRecord, type RecordCall } from '../telemetry-interceptor.ts';
 import type { CallHead } from './call-head.ts';
 import type { Deadlines, Line, Waiting } from './deadlines.ts';
-import type { HotCall } from './hot-method.ts';
 import { answerOf, type HttpAnswer, refusalOf } from './http-answer.ts';
 import { type Intake, intakeOf } from './intake.ts';
 
@@ -51,6 +50,8 @@ export class Exchange implements Waiting {
   #line: Line | undefined;
   #place = 0;
   #alarm: Disposable | undefined;
+  /** Who calls: a promise while the key is looked for, undefined before anybody asked. */
+  #caller: Principal | Promise<Principal> | undefined;
 
   constructor(parts: HotParts, head: CallHead, carrier: Carrier) {
     this.#parts = parts;
@@ -66,7 +67,7 @@ export class Exchange implements Waiting {
     const { maxMessageBytes, deadlines } = this.#parts;
     if (timeoutMs === 0) this.#refuse(timedOut());
     else if (announcedBytes > maxMessageBytes) this.#refuse(messageTooLarge(maxMessageBytes));
-    else this.#line = deadlines.watch(this, timeoutMs);
+    else if (this.#isLetIn()) this.#line = deadlines.watch(this, timeoutMs);
     this.#place = (this.#line?.length ?? 0) - 1;
   }
 
@@ -102,11 +103,24 @@ export class Exchange implements Waiting {
     else this.arm();
   }
 
+  /** Who may not call is told so before anything is made of the message. */
+  #isLetIn(): boolean {
+    try {
+      this.#caller = this.#principal();
+      if (this.#caller instanceof Promise) this.#caller.catch((error: unknown) => this.#refuse(error));
+      return true;
+    } catch (error) {
+      this.#refuse(error);
+      return false;
+    }
+  }
+
   #answer(): void {
     this.#state = 'answering';
     try {
-      const call = this.#intake.read();
-      const answer = call instanceof Promise ? call.then((read) => this.#ask(read)) : this.#ask(call);
+      const caller = this.#caller;
+      if (caller === undefined) return;
+      const answer = caller instanceof Promise ? caller.then((found) => this.#ask(found)) : this.#ask(caller);
       if (!(answer instanceof Promise)) this.#reply(answer);
       else
         answer.then(
@@ -118,11 +132,9 @@ export class Exchange implements Waiting {
     }
   }
 
-  #ask(call: HotCall): Uint8Array | Promise<Uint8Array> {
-    const principal = this.#principal();
-    return principal instanceof Promise
-      ? principal.then((found) => call.answer(found))
-      : call.answer(principal);
+  #ask(principal: Principal): Uint8Array | Promise<Uint8Array> {
+    const call = this.#intake.read();
+    return call instanceof Promise ? call.then((read) => read.answer(principal)) : call.answer(principal);
   }
 
   #principal(): Principal | Promise<Principal> {

@@ -18,8 +18,7 @@ export interface HotMethod {
   /** `/vexil.v1.EvaluationService/Evaluate` */
   readonly path: string;
   /**
-   * Reads one whole, plain message, before anybody asks who sent it: as on the other path, a malformed message is
-   * malformed from whomever it comes. Keeps nothing of the bytes. Throws `FlagError` or `ConnectError`, only for what is
+   * Reads one whole, plain message of a caller who was let in. Keeps nothing of the bytes. Throws `FlagError` or `ConnectError`, only for what is
    * foreseen: turn either into a status with `toConnectError`.
    */
   read(message: Uint8Array, codec: Codec): HotCall;

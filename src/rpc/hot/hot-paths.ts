@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { RequestHead } from '../../http2/request-head.ts';
+import type { Stream } from '../../http2/stream.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { type CallHead, type NamedMethod, readHead } from './call-head.ts';
 import { Deadlines } from './deadlines.ts';
 import type { HotParts } from './exchange.ts';
 import type { HotMethod } from './hot-method.ts';
-import { carryHttp1 } from './http1-carrier.ts';
+import { carryHttp1, fieldsOf } from './http1-carrier.ts';
 import { carryHttp2 } from './http2-carrier.ts';
 import { carryStream } from './http2-stream-carrier.ts';
-import { StreamExchange } from './stream-exchange.ts';
 import type { StreamMethod } from './stream-method.ts';
 
 export interface HotPathOptions extends Omit<HotParts, 'deadlines'> {
@@ -23,12 +23,7 @@ export interface HotPathOptions extends Omit<HotParts, 'deadlines'> {
 /** The ways in for calls that come by the ten thousand. Each leaves what it does not know untouched and says so. */
 export interface HotPaths {
   /** Answers a call of gRPC or Connect over HTTP/2 and returns true, or returns false. */
-  onStream(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    flags: number,
-    rawHeaders: readonly string[],
-  ): boolean;
+  onStream(stream: Stream): boolean;
   /** Answers a call of Connect over HTTP/1.1 and returns true, or returns false. */
   onRequest(request: IncomingMessage, response: ServerResponse): boolean;
 }
@@ -42,35 +37,45 @@ export function createHotPaths(options: HotPathOptions): HotPaths {
   const parts: HotParts = { ...options, deadlines: new Deadlines(options.clock) };
   const byPath = named(options.methods);
   const streams = named(options.streams);
+  const wayOf = (head: RequestHead): Way => {
+    const { path, authority } = head;
+    const unary = byPath.get(path);
+    const streaming = unary === undefined ? streams.get(path) : undefined;
+    if (head.method !== 'POST') return LEFT;
+    if (streaming !== undefined) {
+      const call = readHead(streaming, authority, head, Number.POSITIVE_INFINITY);
+      return call === undefined || !isPlainGrpc(call) ? LEFT : (stream) => carryStream(stream, parts, call);
+    }
+    const call = unary && readHead(unary, authority, head, unaryTimeoutMs);
+    return call === undefined ? LEFT : (stream) => carryHttp2(stream, parts, call);
+  };
+  const ways = new WeakMap<RequestHead, Way>();
   return {
-    onStream(stream, headers, _flags, rawHeaders) {
-      const path = headers[':path'];
-      const unary = byPath.get(path);
-      const streaming = unary === undefined ? streams.get(path) : undefined;
-      if ((unary === undefined && streaming === undefined) || headers[':method'] !== 'POST') return false;
-      const authority = headers[':authority'] ?? headers.host;
-      if (streaming !== undefined) {
-        const head = readHead(streaming, authority, headers, rawHeaders, Number.POSITIVE_INFINITY);
-        if (head === undefined || !isPlainGrpc(head)) return false;
-        carryStream(stream, (carrier) => new StreamExchange(parts, head, carrier));
-        return true;
+    onStream(stream) {
+      let way = ways.get(stream.head);
+      if (way === undefined) {
+        way = wayOf(stream.head);
+        ways.set(stream.head, way);
       }
-      const head = unary && readHead(unary, authority, headers, rawHeaders, unaryTimeoutMs);
-      if (head === undefined) return false;
-      carryHttp2(stream, parts, head);
-      return true;
+      if (way !== LEFT) way(stream);
+      return way !== LEFT;
     },
     onRequest(request, response) {
       const unary = byPath.get(request.url);
       if (unary === undefined || request.method !== 'POST') return false;
-      const { headers, rawHeaders } = request;
-      const head = readHead(unary, headers.host, headers, rawHeaders, unaryTimeoutMs);
+      const head = readHead(unary, request.headers.host, fieldsOf(request), unaryTimeoutMs);
       if (head === undefined || head.format.protocol === 'grpc') return false;
       carryHttp1(request, response, parts, head);
       return true;
     },
   };
 }
+
+/** How requests are carried that have the same head; many have. */
+type Way = (stream: Stream) => void;
+
+/** By somebody else. */
+const LEFT: Way = () => undefined;
 
 function named<Method extends { readonly path: string }>(
   methods: readonly Method[],

@@ -5,6 +5,7 @@ import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { COMPRESS_MIN_BYTES } from '../compression.ts';
 import { toEnvelope } from '../envelopes.ts';
 import { makeMessageReadable } from '../grpc-message.ts';
+import { keepBlock, keepTrailers } from '../header-blocks.ts';
 import type { HotFormat } from './call-head.ts';
 import { type Codec, ENVELOPE_BYTES } from './hot-method.ts';
 
@@ -24,6 +25,9 @@ const GRPC_HEADERS: Record<Codec, Readonly<Record<string, string>>> = {
 const CONNECT_TYPES: Record<Codec, string> = { proto: 'application/proto', json: 'application/json' };
 /** What ends a call of gRPC that went well. */
 export const OK_TRAILERS = { 'grpc-status': '0' };
+
+for (const headers of Object.values(GRPC_HEADERS)) keepBlock(headers);
+keepTrailers(OK_TRAILERS);
 
 /** What the answer of a streaming call of gRPC begins with. */
 export const STREAM_HEADERS = GRPC_HEADERS.proto;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { CallHead } from './call-head.ts';
+import { repeats } from '../admit.ts';
+import type { CallHead, HeadFields } from './call-head.ts';
 import { Exchange, type HotParts } from './exchange.ts';
 
 /** Has a request over HTTP/1.1 carry a call. */
@@ -21,4 +22,15 @@ export function carryHttp1(
   request.on('end', () => exchange.end());
   response.on('close', () => exchange.leave());
   exchange.start();
+}
+
+/** The header fields of a request over HTTP/1.1. Of some that come twice Node keeps the first. */
+export function fieldsOf({ headers, rawHeaders }: IncomingMessage): HeadFields {
+  return {
+    get: (name) => {
+      const value = headers[name];
+      return typeof value === 'string' ? value : value?.join(', ');
+    },
+    repeats: (name) => repeats(rawHeaders, name),
+  };
 }

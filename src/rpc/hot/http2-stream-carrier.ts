@@ -1,53 +1,44 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
-import { releaseUnread } from './http2-carrier.ts';
-import type { StreamCarrier, StreamExchange } from './stream-exchange.ts';
+import { CANCEL } from '../../http2/errors.ts';
+import type { Stream, StreamOwner } from '../../http2/stream.ts';
+import { blockOf, trailersOf } from '../header-blocks.ts';
+import type { CallHead } from './call-head.ts';
+import type { HotParts } from './exchange.ts';
+import { type StreamCarrier, StreamExchange } from './stream-exchange.ts';
+import type { StreamMethod } from './stream-method.ts';
 
-/** How long the end of an answer may lie unread. */
-const UNREAD_MS = 2_000;
-const END = { endStream: true };
-const TRAILERS_FOLLOW = { waitForTrailers: true };
-
-/** Connects a stream with the streaming call that it carries. */
-export function carryStream(
-  stream: ServerHttp2Stream,
-  open: (carrier: StreamCarrier) => StreamExchange,
-): void {
-  const exchange = open(new Http2StreamCarrier(stream));
-  stream.on('data', (chunk: Uint8Array) => exchange.take(chunk));
-  stream.on('end', () => exchange.requestEnded());
-  stream.on('drain', () => exchange.drained());
-  stream.on('aborted', () => exchange.leave());
-  stream.on('close', () => exchange.leave());
-  exchange.start();
+/** Has a stream carry a streaming call. */
+export function carryStream(stream: Stream, parts: HotParts, head: CallHead<StreamMethod>): void {
+  new Http2StreamCarrier(stream, parts, head).start();
 }
 
-class Http2StreamCarrier implements StreamCarrier {
-  readonly #stream: ServerHttp2Stream;
+class Http2StreamCarrier implements StreamCarrier, StreamOwner {
+  readonly #stream: Stream;
+  readonly #exchange: StreamExchange;
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: Stream, parts: HotParts, head: CallHead<StreamMethod>) {
     this.#stream = stream;
+    this.#exchange = new StreamExchange(parts, head, this);
+  }
+
+  start(): void {
+    this.#stream.own(this);
+    this.#exchange.start();
   }
 
   address(): string {
-    return this.#stream.session?.socket.remoteAddress ?? '';
+    return this.#stream.address;
   }
 
   respond(headers: Readonly<Record<string, string>>, isLast: boolean): void {
-    if (this.#isGone()) return;
-    this.#stream.respond(headers, isLast ? END : TRAILERS_FOLLOW);
-    if (isLast) this.#letGo();
+    this.#stream.respond(blockOf(200, headers), isLast);
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#isGone() || this.#stream.write(bytes);
+    return this.#stream.write(bytes);
   }
 
   finish(trailers: Readonly<Record<string, string>>): void {
-    if (this.#isGone()) return;
-    const stream = this.#stream;
-    stream.on('wantTrailers', () => stream.sendTrailers(trailers));
-    stream.end();
-    this.#letGo();
+    this.#stream.end(undefined, trailersOf(trailers));
   }
 
   hold(): void {
@@ -59,20 +50,22 @@ class Http2StreamCarrier implements StreamCarrier {
   }
 
   terminate(): void {
-    this.#stream.close();
+    this.#stream.reset(CANCEL);
   }
 
-  /** What is still to come of the request is of no interest any more, but has to be read for the stream to end. */
-  #letGo(): void {
-    const stream = this.#stream;
-    stream.resume();
-    if (!stream.readableEnded) releaseUnread(stream);
-    // Whoever does not read would be waited for, for ever.
-    const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), UNREAD_MS).unref();
-    stream.once('close', () => clearTimeout(timer));
+  data(bytes: Uint8Array): void {
+    this.#exchange.take(bytes);
   }
 
-  #isGone(): boolean {
-    return this.#stream.destroyed || this.#stream.closed || this.#stream.writableEnded;
+  end(): void {
+    this.#exchange.requestEnded();
+  }
+
+  drained(): void {
+    this.#exchange.drained();
+  }
+
+  reset(): void {
+    this.#exchange.leave();
   }
 }

@@ -8,12 +8,13 @@ import { createKey, type NewKey, revokeKey } from '../../../src/app/manage/keys.
 import { createProject } from '../../../src/app/manage/projects.ts';
 import type { Principal } from '../../../src/app/principal.ts';
 import type { KeyKind } from '../../../src/core/model.ts';
-import { authInterceptor, streamInterceptor } from '../../../src/rpc/auth.ts';
+import { authInterceptor, doorkeeper, streamInterceptor } from '../../../src/rpc/auth.ts';
 import { evaluationService } from '../../../src/rpc/evaluation-service.ts';
+import type { HttpHandler } from '../../../src/rpc/http-exchange.ts';
 import { addressKey } from '../../../src/rpc/principal-key.ts';
 import type { CallRecord } from '../../../src/rpc/telemetry-interceptor.ts';
 import { withFastPath } from '../../../src/server/fast-path.ts';
-import { type HttpHandler, type Listener, listen, type TlsMaterial } from '../../../src/server/listen.ts';
+import { type Listener, listen, type TlsMaterial } from '../../../src/server/listen.ts';
 import { createRpcHandler } from '../../../src/server/rpc-handler.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { type Instance, openInstance, PEPPER } from '../../support/instance.ts';
@@ -157,23 +158,25 @@ async function openPort(
     createFakeClock(),
   );
   const { notes, takeNotes, recordCall, refused, log, library } = noteTaker();
+  const ask = doorkeeper(access, admission, refused);
   const handler = createRpcHandler({
     routes: (router) => router.service(EvaluationService, evaluationService(evaluation)),
-    interceptors: [authInterceptor(access, admission, refused), streamInterceptor(admission)],
+    enter: ask,
+    interceptors: [authInterceptor(ask, refused), streamInterceptor(admission)],
     isManagement: () => false,
     cors: { allows: (origin) => access.allowsOrigin(origin) },
     ...{ messages: MESSAGES, recordCall, log },
-    contextValues: (request) => createContextValues().set(addressKey, request.socket.remoteAddress ?? ''),
+    contextValues: ({ address }) => createContextValues().set(addressKey, address),
   });
-  const onRequest: HttpHandler = (request, response) => {
+  const onRequest: HttpHandler = (request) => {
     library();
-    handler(request, response);
+    return handler(request);
   };
   const app = { access, admission, evaluation };
   const listener = await listen({
     ...{ host: '127.0.0.1', port: 0, limits: CONNECTIONS, onRequest },
     ...(tls && { tls }),
-    ...(isFast && withFastPath(onRequest, app, MESSAGES, log, recordCall)),
+    ...(isFast && withFastPath(app, MESSAGES, log, recordCall)),
   });
   return { listener, port: listener.port, isSecure: tls !== undefined, notes, takeNotes };
 }

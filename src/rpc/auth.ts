@@ -48,7 +48,10 @@ function demandOf(service: DescService, method: DescMethod): Demand {
   return { kind: 'management', scope: 'write' };
 }
 
-/** Asks who calls, and leaves the principal in the values of the call. Rejects with a FlagError for nobody. */
+/**
+ * Asks who calls, and leaves the principal in the values of the call; asked again, whether that still holds. Rejects with
+ * a FlagError for nobody.
+ */
 export type Doorkeeper = (
   method: DescMethod,
   header: Headers,
@@ -64,8 +67,11 @@ export function doorkeeper(
   return async (method, header, values) => {
     if (demandOf(method.parent, method).kind === 'open') return undefined;
     const known = values.get(principalKey);
-    if (known !== undefined) return known;
     try {
+      if (known !== undefined) {
+        access.check(known);
+        return known;
+      }
       const principal = await admit(access, admission, {
         token: tokenIn(header.get('authorization'), header.get('x-api-key')),
         origin: header.get('origin'),

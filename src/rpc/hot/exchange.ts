@@ -132,9 +132,19 @@ export class Exchange implements Waiting {
     }
   }
 
+  /** What was good when the call came may not be when the message is there. */
   #ask(principal: Principal): Uint8Array | Promise<Uint8Array> {
+    this.#check(principal);
     const call = this.#intake.read();
     return call instanceof Promise ? call.then((read) => read.answer(principal)) : call.answer(principal);
+  }
+
+  #check(principal: Principal): void {
+    try {
+      this.#parts.access.check(principal);
+    } catch (error) {
+      this.#turnedAway(error);
+    }
   }
 
   #principal(): Principal | Promise<Principal> {

@@ -47,7 +47,7 @@ export class Conduct {
     this.#idleFrames.earn(IDLE_EARNED);
   }
 
-  /** A frame brought nothing, or as much work as so many. `sent`: DATA frames so far. */
+  /** A frame brought nothing, or as much work as so many. `sent`: frames of answers so far. */
   idle(sent: number, cost = 1): void {
     this.#idleFrames.earn((sent - this.#sentAtIdle) * IDLE_EARNED);
     this.#sentAtIdle = sent;

@@ -48,6 +48,8 @@ export class Inbound implements StreamHost {
   readonly #conduct: Conduct;
   readonly #window = new InboundWindow();
   #lastStream = 0;
+  /** Those that were refused included. */
+  #highestStream = 0;
   /** Of the header block that has begun. */
   #blockStream = 0;
   #doesBlockEnd = false;
@@ -71,7 +73,7 @@ export class Inbound implements StreamHost {
     return this.#streams;
   }
 
-  /** The last that was opened. */
+  /** The last that was let in. */
   get lastStream(): number {
     return this.#lastStream;
   }
@@ -129,7 +131,7 @@ export class Inbound implements StreamHost {
 
   /** A frame has brought nothing. */
   #idle(cost = 1): void {
-    this.#conduct.idle(this.outbound.dataFrames, cost);
+    this.#conduct.idle(this.outbound.sent, cost);
   }
 
   #takeData(flags: number, stream: number, bytes: Buffer, start: number, end: number): void {
@@ -163,7 +165,7 @@ export class Inbound implements StreamHost {
     const to = isPadded ? unpaddedEnd(bytes, start, end) : end;
     let from = isPadded ? start + 1 : start;
     if ((flags & frames.HAS_PRIORITY) !== 0) from = checkPriority(stream, bytes, from, to);
-    if (stream <= this.#lastStream && !this.#streams.has(stream) && !this.#recent.wasReset(stream)) {
+    if (stream <= this.#highestStream && !this.#streams.has(stream) && !this.#recent.wasReset(stream)) {
       const what = 'headers for a stream that is closed';
       throw this.#recent.hasEnded(stream) ? new ConnectionError(errors.STREAM_CLOSED, what) : broken(what);
     }
@@ -183,7 +185,7 @@ export class Inbound implements StreamHost {
     this.#conduct.useful();
     const stream = this.#streams.get(this.#blockStream);
     if (stream !== undefined) this.#takeTrailers(stream, block);
-    else if (this.#blockStream > this.#lastStream) this.#open(block);
+    else if (this.#blockStream > this.#highestStream) this.#open(block);
   }
 
   #takeTrailers(stream: Stream, { trailersProblem }: Block): void {
@@ -196,6 +198,7 @@ export class Inbound implements StreamHost {
   #open({ head, problem }: Block): void {
     const id = this.#blockStream;
     const isRefused = this.#streams.size >= this.#options.maxStreams || this.isClosing;
+    this.#highestStream = id;
     if (!this.isClosing) this.#lastStream = id;
     if (head === undefined || isRefused) {
       this.outbound.number(frames.RST_STREAM, id, isRefused ? errors.REFUSED_STREAM : problem);
@@ -259,7 +262,7 @@ export class Inbound implements StreamHost {
     if (stream !== 0) throw broken('a ping is about the connection');
     demandLength(payload.length, 8);
     if ((flags & frames.ACK) === 0) {
-      this.#conduct.ping(this.outbound.dataFrames);
+      this.#conduct.ping(this.outbound.sent);
       this.outbound.frame(frames.PING, frames.ACK, 0, payload);
     } else if (payload.equals(GOODBYE)) this.#events.onGoodbye();
     else this.#idle();
@@ -274,7 +277,7 @@ export class Inbound implements StreamHost {
   /** Undefined for a stream that is no more. Throws for one that never was. */
   #find(stream: number): Stream | undefined {
     const found = this.#streams.get(stream);
-    if (found === undefined && (stream === 0 || stream > this.#lastStream))
+    if (found === undefined && (stream === 0 || stream > this.#highestStream))
       throw broken('there is no such stream');
     return found;
   }

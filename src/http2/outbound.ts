@@ -8,8 +8,8 @@ export class Outbound {
   window = frames.DEFAULT_WINDOW;
   /** What it takes on a new stream. */
   initialWindow = frames.DEFAULT_WINDOW;
-  /** DATA frames that were sent. */
-  dataFrames = 0;
+  /** Frames that were part of an answer. */
+  sent = 0;
   readonly #output: Output;
   /** In the order in which they began to wait. */
   readonly #waiting = new Set<Stream>();
@@ -40,6 +40,7 @@ export class Outbound {
   headers(stream: number, block: Uint8Array, isLast: boolean): void {
     const whole = this.#mustShrinkTable ? Buffer.concat([SMALLEST_TABLE, block]) : block;
     this.#mustShrinkTable = false;
+    this.sent++;
     const endStream = isLast ? frames.END_STREAM : 0;
     if (whole.length <= frames.LARGEST_FRAME)
       this.frame(frames.HEADERS, endStream | frames.END_HEADERS, stream, whole);
@@ -49,7 +50,7 @@ export class Outbound {
   /** One frame of DATA. It has to fit into the windows; that of the stream is the stream's own business. */
   data(stream: number, flags: number, bytes: Uint8Array, start: number, end: number): void {
     this.window -= end - start;
-    this.dataFrames++;
+    this.sent++;
     this.frame(frames.DATA, flags, stream, bytes, start, end);
   }
 

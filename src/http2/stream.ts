@@ -1,5 +1,6 @@
 import { CANCEL, FLOW_CONTROL_ERROR, NO_ERROR, PROTOCOL_ERROR } from './errors.ts';
 import { DATA, END_STREAM, LARGEST_FRAME, LARGEST_WINDOW, RST_STREAM, WINDOW_UPDATE } from './frames.ts';
+import { HeldBytes } from './held-bytes.ts';
 import type { Outbound } from './outbound.ts';
 import type { RequestHead } from './request-head.ts';
 
@@ -16,9 +17,9 @@ const LINGER_MS = 2_000;
 
 /** Whom a stream tells what arrives. Nothing of it may throw. */
 export interface StreamOwner {
-  /** A piece of the body, which may be kept. Comes while the stream is paused, too, until its window is used up. */
+  /** A piece of the body, which may be kept. Not called while the stream is paused. */
   data(bytes: Uint8Array): void;
-  /** The request is complete. */
+  /** The request is complete. Not called while the stream is paused. */
   end(): void;
   /** All that waited was sent. Called only after `write` returned false. */
   drained(): void;
@@ -64,10 +65,12 @@ export class Stream {
   #sent = 0;
   #trailers: Uint8Array | undefined;
   #received = 0;
-  /** Arrived since the peer's window was opened, and of these while the stream was paused. */
+  /** What arrived, padding included, since the peer's window was opened last; and of that, while nobody took it. */
   #taken = 0;
-  #held = 0;
+  #heldLength = 0;
+  #held: HeldBytes | undefined;
   #isPaused = false;
+  #isEndHeld = false;
   #hasRequestEnded = false;
   /** Nothing is added to the answer any more. */
   #isEnding = false;
@@ -124,17 +127,23 @@ export class Stream {
     else if (this.#queue === undefined) this.#finish();
   }
 
-  /** Opens the peer's window no further. */
+  /** Nothing more is handed over, and the peer's window is opened no further. */
   pause(): void {
     this.#isPaused = true;
   }
 
+  /** Hands over what has arrived meanwhile, before it returns. */
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#host.hold(-this.#held);
-    this.#held = 0;
+    const held = this.#held;
+    this.#letGo();
     this.#openWindow();
+    if (held !== undefined) this.#owner.data(held.all());
+    // Whoever took that may have had enough.
+    if (!this.#isEndHeld || this.#isPaused) return;
+    this.#isEndHeld = false;
+    this.#owner.end();
   }
 
   /** Gives the stream up. The owner is not told. */
@@ -151,12 +160,14 @@ export class Stream {
     const { contentLength } = this.head;
     if (this.#taken > STREAM_WINDOW) this.offend(FLOW_CONTROL_ERROR);
     else if (contentLength !== undefined && this.#received > contentLength) this.offend(PROTOCOL_ERROR);
-    else {
-      if (this.#isPaused) {
-        this.#held += length;
-        this.#host.hold(length);
-      } else this.#openWindow();
+    else if (!this.#isPaused) {
+      this.#openWindow();
       if (bytes.length > 0) this.#owner.data(bytes);
+    } else if (length > 0) {
+      this.#heldLength += length;
+      this.#host.hold(length);
+      this.#held ??= new HeldBytes();
+      this.#held.add(bytes);
     }
   }
 
@@ -168,8 +179,9 @@ export class Stream {
       return;
     }
     this.#hasRequestEnded = true;
+    this.#isEndHeld = this.#isPaused;
     if (this.#hasEnded) this.#close('answered');
-    else this.#owner.end();
+    else if (!this.#isPaused) this.#owner.end();
   }
 
   /** For the connection: the peer opened the window further, or made all windows smaller. False: beyond what there is. */
@@ -292,9 +304,15 @@ export class Stream {
     this.#isEnding = true;
     this.#owner = NOBODY;
     this.#queue = undefined;
-    this.#host.hold(-this.#held);
-    this.#held = 0;
+    this.#letGo();
     this.#host.outbound.forget(this);
     this.#host.close(this, how);
+  }
+
+  /** Holds nothing any more. */
+  #letGo(): void {
+    this.#held = undefined;
+    if (this.#heldLength > 0) this.#host.hold(-this.#heldLength);
+    this.#heldLength = 0;
   }
 }

@@ -65,7 +65,7 @@ async function openManagement(config: Config, readiness: Readiness, logger: Logg
   let current = createManagementHandler({ readiness, metrics: async () => '' });
   const listener = await listen({
     ...{ host: config.managementHost, port: config.managementPort, limits: config.connections },
-    onConnectionError: (error) => logger.debug({ err: error }, 'a connection failed'),
+    onConnectionError: (error) => noteConnectionError(logger, error),
     onRequest: (request) => current(request),
   });
   return {
@@ -87,12 +87,18 @@ export async function listenPublicly(
   const onRequest = handler(service, 'public');
   const listener = await listen({
     ...{ host: config.host, port, reusePort, limits: config.connections, onRequest },
-    onConnectionError: (error) => logger.debug({ err: error }, 'a connection failed'),
+    onConnectionError: (error) => noteConnectionError(logger, error),
     ...(config.fastPath && withFastPath(app, config.messages, logger, metrics.recordCall)),
     ...(tls && { tls }),
   });
   lifecycle.addListener(listener);
   return listener;
+}
+
+/** What peers and networks do has a code; anything else was not foreseen. */
+function noteConnectionError(logger: Logger, error: Error): void {
+  if ('code' in error) logger.debug({ err: error }, 'a connection failed');
+  else logger.error({ err: error }, 'a connection failed unexpectedly');
 }
 
 /** Serves everything on the port for whoever runs this. It is open until the very end. */

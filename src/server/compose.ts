@@ -7,6 +7,7 @@ import { createIpcBus } from '../adapters/ipc/ipc-bus.ts';
 import { createIpcHub, type IpcHub } from '../adapters/ipc/ipc-hub.ts';
 import { createIpcRegistry } from '../adapters/ipc/ipc-registry.ts';
 import { type Line, processLine } from '../adapters/ipc/line.ts';
+import { lockDirectory } from '../adapters/sqlite/directory-lock.ts';
 import { openSqliteChangeLog } from '../adapters/sqlite/sqlite-change-log.ts';
 import { openSqliteProjection } from '../adapters/sqlite/sqlite-projection.ts';
 import { Access } from '../app/access.ts';
@@ -49,7 +50,7 @@ export function createWorkerHub(): IpcHub {
   return createIpcHub(systemClock);
 }
 
-export { processLine };
+export { lockDirectory, processLine };
 
 /** Hears of what is wrong but stops nothing. */
 export type Report = (problem: string, details: Readonly<Record<string, unknown>>) => void;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type App, compose, processClock, type Role } from './compose.ts';
+import { type App, compose, lockDirectory, processClock, type Role } from './compose.ts';
 import type { Config, Exposure } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { withFastPath } from './fast-path.ts';
@@ -32,6 +32,8 @@ export async function openProcess(config: Config, role: Role): Promise<ServicePr
   const readiness = createReadiness(SERVICE_NAMES);
   const metrics = createMetrics();
   const data = openDataDirectory(config.dataDir);
+  // Workers are in it with their owner.
+  const lock = role.kind === 'worker' ? undefined : await lockDirectory(data.path, { as: 'vexil serve' });
   const { drainDelayMs, shutdownMs } = config;
   const log = (message: string, error?: unknown) =>
     error === undefined ? logger.info(message) : logger.error({ err: error }, message);
@@ -47,9 +49,11 @@ export async function openProcess(config: Config, role: Role): Promise<ServicePr
     lifecycle.addCloser('the metrics', () => metrics.close());
     const freshness = watchFreshness(app.catalog, readiness, config.freshness, processClock);
     lifecycle.addCloser('the watch over the log', () => freshness[Symbol.dispose]());
+    lifecycle.addCloser('the data directory', () => lock?.[Symbol.dispose]());
     return { config, app, data, logger, readiness, metrics, lifecycle, management };
   } catch (error) {
     management?.listener.destroy();
+    lock?.[Symbol.dispose]();
     throw error;
   }
 }

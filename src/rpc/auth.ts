@@ -1,6 +1,6 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
-import type { Interceptor } from '@connectrpc/connect';
+import type { Interceptor, StreamRequest } from '@connectrpc/connect';
 import { EvaluationService } from '../../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
 import { FleetService } from '../../gen/vexil/v1/fleet_service_pb.ts';
@@ -77,24 +77,55 @@ export function authInterceptor(
   };
 }
 
-/** Counts streams, per key and per address, for as long as they last. Belongs inside the auth interceptor. */
-export function streamInterceptor(admission: Admission): Interceptor {
+/**
+ * Counts streams, per key and per address, for as long as they last; where a caller sends many messages, each is a call.
+ * Belongs inside the auth interceptor. `refused` hears of every refusal.
+ */
+export function streamInterceptor(admission: Admission, refused: (refusal: Refusal) => void): Interceptor {
   return (next) => async (request) => {
     if (!request.stream) return next(request);
     const keyId = request.contextValues.get(principalKey)?.keyId;
-    const seat = admission.stream(keyId, request.contextValues.get(addressKey));
+    const name = `${request.service.typeName}/${request.method.name}`;
+    const reporting = <T>(count: () => T): T => {
+      try {
+        return count();
+      } catch (error) {
+        if (error instanceof FlagError) refused({ method: name, why: error.message });
+        throw error;
+      }
+    };
+    const seat = reporting(() => admission.stream(keyId, request.contextValues.get(addressKey)));
     const leave = () => seat[Symbol.dispose]();
     request.signal.addEventListener('abort', leave, { once: true });
     // Whoever left before this is not told of any more.
     if (request.signal.aborted) leave();
     try {
-      const response = await next(request);
+      const response = await next(counted(request, keyId, admission, reporting));
       return response.stream ? { ...response, message: untilEnd(response.message, leave) } : response;
     } catch (error) {
       leave();
       throw error;
     }
   };
+}
+
+/** The same request. A caller without a key has no calls to use up. */
+function counted(
+  request: StreamRequest,
+  keyId: string | undefined,
+  admission: Admission,
+  reporting: (count: () => void) => void,
+): StreamRequest {
+  if (keyId === undefined || request.method.methodKind === 'server_streaming') return request;
+  const count = admission.callCounter(keyId);
+  return { ...request, message: eachOf(request.message, () => reporting(count)) };
+}
+
+async function* eachOf<T>(messages: AsyncIterable<T>, count: () => void): AsyncGenerator<T> {
+  for await (const message of messages) {
+    count();
+    yield message;
+  }
 }
 
 async function* untilEnd<T>(messages: AsyncIterable<T>, end: () => void): AsyncGenerator<T> {

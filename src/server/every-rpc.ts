@@ -17,7 +17,7 @@ export function everyRpc(service: ServiceProcess, port: Exclude<Exposure, 'off'>
     isManagement,
     interceptors: [
       authInterceptor(app.access, app.admission, (refusal) => logger.warn(refusal, 'refused')),
-      streamInterceptor(app.admission),
+      streamInterceptor(app.admission, (refusal) => logger.warn(refusal, 'refused')),
     ],
     cors: { allows: (origin) => app.access.allowsOrigin(origin) },
     recordCall: metrics.recordCall,

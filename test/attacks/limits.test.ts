@@ -52,6 +52,21 @@ describe('a key that is used too often', () => {
   });
 });
 
+describe('a stream of too many messages', () => {
+  it('ends where the key has to wait, with answers to all that came before', async () => {
+    const token = await makeKey();
+    const stream = grpc.duplex('EvaluationService/EvaluateStream', { token });
+    for (let id = 1; id <= CALLS * 4; id++) stream.write({ id: String(id), ...CHECKOUT });
+    const ids: unknown[] = [];
+    for (let answer = await stream.next(); answer; answer = await stream.next()) ids.push(answer.id);
+    expect(ids.length).toBeGreaterThanOrEqual(CALLS - 1);
+    expect(ids).toEqual(ids.map((_, index) => String(index + 1)));
+    const refusal = await stream.ended;
+    expect(refusal).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expect([...(refusal?.details.keys() ?? [])]).toContain('RetryInfo');
+  });
+});
+
 describe('a key with too many streams', () => {
   it('gets no more until one of them ends', async () => {
     const token = await makeKey();

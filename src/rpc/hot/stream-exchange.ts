@@ -140,8 +140,16 @@ export class StreamExchange implements Outlet {
   }
 
   #enter(principal: Principal): StreamTask {
-    this.#seat = this.#parts.admission.stream(principal.keyId, this.#carrier.address());
-    return this.#head.method.open(principal, this);
+    const { admission } = this.#parts;
+    this.#seat = admission.stream(principal.keyId, this.#carrier.address());
+    const count = admission.callCounter(principal.keyId);
+    return this.#head.method.open(principal, this, () => {
+      try {
+        count();
+      } catch (error) {
+        this.#turnedAway(error);
+      }
+    });
   }
 
   /** Goes on with what has arrived meanwhile. */

@@ -159,7 +159,7 @@ async function openPort(
   const { notes, takeNotes, recordCall, refused, log, library } = noteTaker();
   const handler = createRpcHandler({
     routes: (router) => router.service(EvaluationService, evaluationService(evaluation)),
-    interceptors: [authInterceptor(access, admission, refused), streamInterceptor(admission)],
+    interceptors: [authInterceptor(access, admission, refused), streamInterceptor(admission, refused)],
     isManagement: () => false,
     cors: { allows: (origin) => access.allowsOrigin(origin) },
     ...{ messages: MESSAGES, recordCall, log },

@@ -109,6 +109,19 @@ const ramp = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const guard = z.strictObject({
+  event: text,
+  worse: z.enum(['higher', 'lower']),
+  threshold: weight.exactOptional(),
+  relativeRegression: z.number().exactOptional(),
+  minimumSample: z.number(),
+  windowSeconds: z.number(),
+  stages: z.array(weight),
+  onRegression: z.enum(['step_back', 'halt']),
+});
+
+const guardState = z.strictObject({ status: z.enum(['watching', 'resting']), since: text, note: text });
+
 const rule = z.strictObject({
   id: text,
   name: text,
@@ -118,6 +131,8 @@ const rule = z.strictObject({
   serve,
   ramp: ramp.exactOptional(),
   recordExposures: z.boolean(),
+  guard: guard.exactOptional(),
+  guardState: guardState.exactOptional(),
 });
 
 const scheduledAction = z.discriminatedUnion('kind', [

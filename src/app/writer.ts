@@ -13,6 +13,7 @@ import { checkHalts } from './check-halts.ts';
 import { checkOperations } from './check-operations.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetProgress } from './fleet-progress.ts';
+import { withGuardStates } from './guards/guard-states.ts';
 import { applyOperations, objectOf, type ProjectState, type Stored } from './project-state.ts';
 
 /** What a caller wants written, besides the content. */
@@ -72,7 +73,12 @@ export interface WriterParts {
 const ATTEMPTS = 8;
 
 /** What nothing holds up. */
-const HALTS: ReadonlySet<string> = new Set(['flag.halt', 'flag.resume', 'flag.scheduled.halt']);
+const HALTS: ReadonlySet<string> = new Set([
+  'flag.halt',
+  'flag.resume',
+  'flag.scheduled.halt',
+  'flag.guard.halt',
+]);
 
 /**
  * The only way to change anything: plans against the head, checks the outcome, appends at head + 1. Writes of a
@@ -127,7 +133,9 @@ export class Writer {
       const state = await this.#catalog.catchUp(intent.project);
       const now = laterOf(new Date(this.#clock.now()).toISOString(), state.time);
       const planned = plan(state, now);
-      const operations = planned.operations.filter((operation) => changesAnything(state, operation));
+      const operations = withGuardStates(state, planned.operations, now).filter((operation) =>
+        changesAnything(state, operation),
+      );
       const next = applyOperations(state, operations, state.revision + 1);
       if (!intent.mayHalt) checkHalts(state, next, operations);
       checkOperations(state, next, operations, this.#limits);

@@ -91,6 +91,11 @@ export interface RecordedBatch {
   readonly losses: readonly DeclaredLoss[];
 }
 
+/**
+ * Units that are in no table. One that names a sequence counts only as long as that batch is neither stored nor a dead
+ * letter, and once for each reason however often it is declared: so what was given up, and what was declared in it, can
+ * be declared again by its sequence, and nothing is lost and stored at once if it arrives after all.
+ */
 export interface DeclaredLoss {
   readonly reason: LossReason;
   readonly units: number;
@@ -106,6 +111,8 @@ export interface DeadLetter {
   /** Epoch milliseconds. */
   readonly at: number;
   readonly attempts: number;
+  /** How many units are in it, if that could be told. */
+  readonly units?: number;
 }
 
 /** What one run of a process recorded, and what became of it. */
@@ -114,11 +121,15 @@ export interface LedgerEntry {
   /** The highest `acceptedSoFar` that is known of it. */
   readonly accepted: number;
   readonly stored: number;
+  /** In dead letters whose units are known, and whose sequence is not stored. */
   readonly deadLettered: number;
+  /** Only reasons for which units were lost. */
   readonly lost: ReadonlyMap<LossReason, number>;
+  /** Of those stored, buried, or declared lost. */
   readonly highestSequence: number;
   /** Sequences below the highest that are neither stored, nor a dead letter, nor declared lost: still on their way, or gone. */
   readonly missing: readonly SequenceRange[];
+  /** The first and last time that is known of it: of evaluations and events, of hours without any, letters, and the end. */
   readonly firstAt: number;
   readonly lastAt: number;
 }
@@ -158,7 +169,9 @@ export interface SeriesPoint {
 
 export interface FlagActivity {
   readonly flag: string;
+  /** When it was evaluated last, in the period or not. */
   readonly lastAt: number;
+  /** Evaluations in the hours that begin in the period. */
   readonly count: number;
 }
 
@@ -168,7 +181,10 @@ export interface VariationOutcome {
   /** Distinct subjects who got it in the period. */
   readonly subjects: number;
   readonly evaluations: number;
-  /** Of these subjects, with an event after they first got it; and their events, and the sum of their values. */
+  /**
+   * Of these subjects, with an event in the period at or after the moment that they first got it in it; and how many
+   * such events, and the sum of their values, each as often as it is counted. Without a value: 0.
+   */
   readonly affected: number;
   readonly events: number;
   readonly sum: number;
@@ -181,7 +197,7 @@ export interface OutcomeQuery extends Period {
   /** Only events of these kinds, or of this name. */
   readonly kinds?: readonly EventKind[];
   readonly event?: string;
-  /** Only subjects who got the flag by this rule, or by none (the default). */
+  /** Only evaluations that this rule decided; empty: only those that no rule did. Absent: all. */
   readonly ruleId?: string;
 }
 
@@ -199,22 +215,23 @@ export interface RowQuery extends Period {
 }
 
 export interface ContextSample {
-  /** Subjects seen in the period. */
+  /** Subjects who were last seen in the period. */
   readonly total: number;
   /** Up to `limit` of them, chosen at random, the same ones each time unless others came. */
   readonly contexts: readonly RecordedContext[];
 }
 
-/** How long what is stored is kept. */
+/** How long what is stored is kept. Minutes, hours and days go as a whole, once they had ended by then. */
 export interface Retention {
   /** Nothing of evaluations and events, one by one, from before. Epoch milliseconds. */
   readonly rowsBefore: number;
   /** Nothing by the minute from before. */
   readonly minutesBefore: number;
-  /** Nothing at all from before: by the hour and by the day, subjects, contexts. */
+  /** Nothing at all from before: by the hour and by the day, subjects, contexts; and processes without a dead letter. */
   readonly rollupsBefore: number;
 }
 
+/** How many units, and whether there was a context. */
 export interface Erased {
   readonly evaluations: number;
   readonly events: number;
@@ -232,7 +249,7 @@ export interface ExposureStore extends AsyncDisposable {
    *   in the series, the ledger or the outcomes.
    * - Must answer `already`, and change nothing, for a batch whose id and digest were stored before; `conflict`, and change
    *   nothing, for one whose id was stored with another digest.
-   * - Rejects with `invalid` for one that it can never store.
+   * - Rejects with `invalid` for one that it can never store; `checkBatch` says what that is at least.
    */
   store(batch: RecordedBatch): Promise<Stored>;
 
@@ -244,32 +261,46 @@ export interface ExposureStore extends AsyncDisposable {
   exhume(id: string): Promise<boolean>;
 
   /**
-   * A process that is gone had accepted so many units: what is neither stored nor declared by then is lost as `killed`.
-   * Must be remembered, the highest number for each process.
+   * A process that was gone at that time had accepted so many units: what is neither stored, nor a dead letter, nor
+   * declared is lost as `killed`, for as long as it does not arrive. Must be remembered, the highest number for each
+   * process.
    */
-  close(process: string, accepted: number): Promise<void>;
-  /** Must have every process of which anything is known, the newest first. Must agree with what is stored at one moment. */
+  close(process: string, accepted: number, at: number): Promise<void>;
+  /**
+   * Must have every process of which anything is known, the newest by `lastAt` first, then by name in code point order.
+   * Must agree with what is stored at one moment.
+   */
   ledger(limit: number): Promise<readonly LedgerEntry[]>;
 
-  /** Must count each unit stored exactly once, in the order of time, flag, variation and reason. Absent flag: all. */
+  /**
+   * Must count each evaluation stored exactly once, in the order of time, flag, variation and reason. Has the steps that
+   * begin in the period, in UTC. Absent flag: all.
+   */
   series(
     place: RecordedPlace,
     query: Period & { readonly step: Step; readonly flag?: string },
   ): Promise<readonly SeriesPoint[]>;
   /** Must have every flag that was ever evaluated and not forgotten by retention, by flag in code point order. */
   activity(place: RecordedPlace, period: Period): Promise<readonly FlagActivity[]>;
-  /** Must have each variation that anybody got in the period, in code point order. Subjects without a name count in no number of subjects. */
+  /**
+   * Must have each variation that anybody got in the period, in code point order, as far as it is stored one by one.
+   * Whoever has no name counts among the evaluations only. An event that names another flag counts nowhere.
+   */
   outcomes(place: RecordedPlace, query: OutcomeQuery): Promise<readonly VariationOutcome[]>;
   contexts(place: RecordedPlace, query: Period & { readonly limit: number }): Promise<ContextSample>;
-  /** The last variation that each of these subjects got of a flag. */
+  /** The last variation that each of these subjects got of a flag; of those at one instant the last in code point order. */
   lastVariations(
     place: RecordedPlace,
     flag: string,
     subjects: readonly string[],
   ): Promise<ReadonlyMap<string, string>>;
+  /** Must return rows of the period in their order, up to the limit. */
   rows(place: RecordedPlace, query: RowQuery): Promise<readonly StoredEvaluation[]>;
 
-  /** Must leave no row, event, context or name of the subject behind. Sums stay, for nobody can be told from them. */
+  /**
+   * Must leave no row, event, context or name of the subject behind. Sums stay, for nobody can be told from them: series,
+   * activity and ledger are what they were.
+   */
   erase(place: RecordedPlace, subject: string): Promise<Erased>;
   /** Must remove what is older, and whatever else is not needed any more, bit by bit: no single step may take long. */
   expire(retention: Retention): Promise<void>;

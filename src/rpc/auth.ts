@@ -1,6 +1,6 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
-import type { Interceptor, StreamRequest } from '@connectrpc/connect';
+import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { EvaluationService } from '../../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
 import { FleetService } from '../../gen/vexil/v1/fleet_service_pb.ts';
@@ -14,8 +14,9 @@ import type { Admission } from '../app/admission.ts';
 import { type Principal, SYSTEM } from '../app/principal.ts';
 import { FlagError } from '../core/errors.ts';
 import type { Scope } from '../core/model.ts';
-import { admit, tokenIn } from './admit.ts';
+import { admit, type Presented, tokenIn } from './admit.ts';
 import { addressKey, principalKey } from './principal-key.ts';
+import { type Refused, refusalFrom } from './refusal.ts';
 
 /** What a key must be to call a method. */
 type Demand =
@@ -52,28 +53,32 @@ function demandOf(service: DescService, method: DescMethod): Demand {
  * Finds out who calls, refuses what their key does not allow, and leaves the principal for the services. Throws
  * FlagErrors, so it belongs inside the error interceptor. `refused` hears of every refusal.
  */
-export function authInterceptor(
-  access: Access,
-  admission: Admission,
-  refused: (refusal: Refusal) => void,
-): Interceptor {
+export function authInterceptor(access: Access, admission: Admission, refused: Refused): Interceptor {
   return (next) => async (request) => {
     const demand = demandOf(request.service, request.method);
     if (demand.kind === 'open') return next(request);
+    const presented = presentedIn(request);
     try {
-      const principal = await admit(access, admission, {
-        token: tokenIn(request.header.get('authorization'), request.header.get('x-api-key')),
-        origin: request.header.get('origin'),
-        address: () => request.contextValues.get(addressKey),
-      });
+      const principal = await admit(access, admission, presented);
       if (demand.kind === 'management') checkManagement(principal, demand.scope, request);
       request.contextValues.set(principalKey, principal);
     } catch (error) {
-      if (error instanceof FlagError)
-        refused({ method: `${request.service.typeName}/${request.method.name}`, why: error.message });
+      if (error instanceof FlagError) refused(refusalFrom(nameOf(request), error, presented));
       throw error;
     }
     return next(request);
+  };
+}
+
+function nameOf({ service, method }: UnaryRequest | StreamRequest): string {
+  return `${service.typeName}/${method.name}`;
+}
+
+function presentedIn({ header, contextValues }: UnaryRequest | StreamRequest): Presented {
+  return {
+    token: tokenIn(header.get('authorization'), header.get('x-api-key')),
+    origin: header.get('origin'),
+    address: () => contextValues.get(addressKey),
   };
 }
 
@@ -81,16 +86,15 @@ export function authInterceptor(
  * Counts streams, per key and per address, for as long as they last; where a caller sends many messages, each is a call.
  * Belongs inside the auth interceptor. `refused` hears of every refusal.
  */
-export function streamInterceptor(admission: Admission, refused: (refusal: Refusal) => void): Interceptor {
+export function streamInterceptor(admission: Admission, refused: Refused): Interceptor {
   return (next) => async (request) => {
     if (!request.stream) return next(request);
     const keyId = request.contextValues.get(principalKey)?.keyId;
-    const name = `${request.service.typeName}/${request.method.name}`;
     const reporting = <T>(count: () => T): T => {
       try {
         return count();
       } catch (error) {
-        if (error instanceof FlagError) refused({ method: name, why: error.message });
+        if (error instanceof FlagError) refused(refusalFrom(nameOf(request), error, presentedIn(request)));
         throw error;
       }
     };
@@ -134,11 +138,6 @@ async function* untilEnd<T>(messages: AsyncIterable<T>, end: () => void): AsyncG
   } finally {
     end();
   }
-}
-
-export interface Refusal {
-  readonly method: string;
-  readonly why: string;
 }
 
 function checkManagement(

@@ -10,14 +10,14 @@ import type { ServiceProcess } from './service-process.ts';
 
 /** Every RPC of one port, in every protocol. */
 export function everyRpc(service: ServiceProcess, port: Exclude<Exposure, 'off'>): HttpHandler {
-  const { config, app, readiness, metrics, logger, lifecycle } = service;
+  const { config, app, readiness, metrics, logger, lifecycle, refused } = service;
   return createRpcHandler({
     routes: routesOf(app, config, port, readiness, lifecycle.stopping),
     messages: config.messages,
     isManagement,
     interceptors: [
-      authInterceptor(app.access, app.admission, (refusal) => logger.warn(refusal, 'refused')),
-      streamInterceptor(app.admission, (refusal) => logger.warn(refusal, 'refused')),
+      authInterceptor(app.access, app.admission, refused),
+      streamInterceptor(app.admission, refused),
     ],
     cors: { allows: (origin) => app.access.allowsOrigin(origin) },
     recordCall: metrics.recordCall,

@@ -2,6 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { createHotPaths } from '../rpc/hot/hot-paths.ts';
 import { hotMethods } from '../rpc/hot/methods.ts';
 import { hotStreams } from '../rpc/hot/streams.ts';
+import type { Refused } from '../rpc/refusal.ts';
 import type { App } from './compose.ts';
 import type { MessageSettings } from './config.ts';
 import type { HttpHandler, ListenOptions } from './listen.ts';
@@ -16,11 +17,12 @@ export function withFastPath(
   onRequest: HttpHandler,
   { access, admission, evaluation }: FastPathApp,
   messages: MessageSettings,
-  log: Pick<Logger, 'error' | 'warn'>,
+  log: Pick<Logger, 'error'>,
   recordCall: Metrics['recordCall'],
+  refused: Refused,
 ): Required<Pick<ListenOptions, 'onRequest' | 'onStream'>> {
   const { onStream, onRequest: onHotRequest } = createHotPaths({
-    ...{ access, admission, recordCall },
+    ...{ access, admission, recordCall, refused },
     clock: evaluation.clock,
     methods: hotMethods(evaluation, messages.maxJsonDepth),
     streams: hotStreams(evaluation),
@@ -28,7 +30,6 @@ export function withFastPath(
     receiveTimeoutMs: messages.receiveTimeoutMs,
     unaryTimeoutMs: messages.unaryTimeoutMs,
     cors: { allows: (origin) => access.allowsOrigin(origin) },
-    refused: (refusal) => log.warn(refusal, 'refused'),
     logUnexpected: (error, method) => log.error({ err: error, method }, 'a call failed unexpectedly'),
   });
   return {

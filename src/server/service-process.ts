@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Refused } from '../rpc/refusal.ts';
 import { type App, compose, lockDirectory, processClock, type Role } from './compose.ts';
 import type { Config, Exposure } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
@@ -10,6 +11,7 @@ import { createLogger, type Logger } from './logger.ts';
 import { createManagementHandler } from './management-server.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
+import { createRefusalLog } from './refusal-log.ts';
 import { SERVICE_NAMES } from './service-names.ts';
 import { readTlsFiles } from './tls-files.ts';
 
@@ -21,6 +23,8 @@ export interface ServiceProcess {
   readonly logger: Logger;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
+  /** Counts a refusal, and writes it down. */
+  readonly refused: Refused;
   readonly lifecycle: Lifecycle;
   /** Absent in a worker. */
   readonly management: ManagementPort | undefined;
@@ -50,12 +54,24 @@ export async function openProcess(config: Config, role: Role): Promise<ServicePr
     const freshness = watchFreshness(app.catalog, readiness, config.freshness, processClock);
     lifecycle.addCloser('the watch over the log', () => freshness[Symbol.dispose]());
     lifecycle.addCloser('the data directory', () => lock?.[Symbol.dispose]());
-    return { config, app, data, logger, readiness, metrics, lifecycle, management };
+    const refused = refusedOf(logger, metrics, lifecycle);
+    return { config, app, data, logger, readiness, metrics, refused, lifecycle, management };
   } catch (error) {
     management?.listener.destroy();
     lock?.[Symbol.dispose]();
     throw error;
   }
+}
+
+function refusedOf(logger: Logger, metrics: Metrics, lifecycle: Lifecycle): Refused {
+  const write = (fields: object, message: string) => logger.warn(fields, message);
+  const log = createRefusalLog({ write, clock: processClock });
+  const count = metrics.counter('vexil.refusals', 'Calls that were refused for their key.', 'reason');
+  lifecycle.addCloser('the log of refusals', () => log[Symbol.dispose]());
+  return (refusal) => {
+    count(refusal.reason);
+    log.add(refusal);
+  };
 }
 
 /** The port for whoever runs this: until it is told what there is, it says only how the process is. */
@@ -85,13 +101,14 @@ export async function listenPublicly(
   port: number,
   reusePort = false,
 ): Promise<Listener> {
-  const { config, app, logger, metrics, lifecycle } = service;
+  const { config, app, logger, metrics, lifecycle, refused } = service;
   const tls = config.tls && readTlsFiles(config.tls);
   const onRequest = handler(service, 'public');
   const listener = await listen({
     ...{ host: config.host, port, reusePort, limits: config.connections, onRequest },
     onConnectionError: (error) => logger.debug({ err: error }, 'a connection failed'),
-    ...(config.fastPath && withFastPath(onRequest, app, config.messages, logger, metrics.recordCall)),
+    ...(config.fastPath &&
+      withFastPath(onRequest, app, config.messages, logger, metrics.recordCall, refused)),
     ...(tls && { tls }),
   });
   lifecycle.addListener(listener);

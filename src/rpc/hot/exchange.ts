@@ -4,11 +4,11 @@ import type { Admission } from '../../app/admission.ts';
 import type { Principal } from '../../app/principal.ts';
 import { FlagError } from '../../core/errors.ts';
 import { admit } from '../admit.ts';
-import type { Refusal } from '../auth.ts';
 import { timedOut } from '../call-timeout.ts';
 import { messageTooLarge } from '../compression.ts';
 import { type CorsPolicy, corsHeaders } from '../cors.ts';
 import { type LogUnexpected, reportedError } from '../errors.ts';
+import { type Refused, refusalFrom } from '../refusal.ts';
 import { tooSlow } from '../request-guard.ts';
 import { callRecord, type RecordCall } from '../telemetry-interceptor.ts';
 import type { CallHead } from './call-head.ts';
@@ -28,7 +28,7 @@ export interface HotParts {
   /** A request must have arrived after this long. */
   readonly receiveTimeoutMs: number;
   readonly recordCall: RecordCall;
-  readonly refused: (refusal: Refusal) => void;
+  readonly refused: Refused;
   readonly logUnexpected: LogUnexpected;
 }
 
@@ -138,7 +138,9 @@ export class Exchange implements Waiting {
   }
 
   #turnedAway(error: unknown): never {
-    if (error instanceof FlagError) this.#parts.refused({ method: this.#head.name, why: error.message });
+    const { name, token } = this.#head;
+    const address = () => this.#carrier.address();
+    if (error instanceof FlagError) this.#parts.refused(refusalFrom(name, error, { token, address }));
     throw error;
   }
 

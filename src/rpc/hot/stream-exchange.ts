@@ -4,6 +4,7 @@ import { FlagError } from '../../core/errors.ts';
 import { admit } from '../admit.ts';
 import { timedOut } from '../call-timeout.ts';
 import { reportedError } from '../errors.ts';
+import { refusalFrom } from '../refusal.ts';
 import { tooSlow } from '../request-guard.ts';
 import { callRecord } from '../telemetry-interceptor.ts';
 import type { CallHead } from './call-head.ts';
@@ -213,7 +214,9 @@ export class StreamExchange implements Outlet {
   }
 
   #turnedAway(error: unknown): never {
-    if (error instanceof FlagError) this.#parts.refused({ method: this.#head.name, why: error.message });
+    const { name, token } = this.#head;
+    const address = () => this.#carrier.address();
+    if (error instanceof FlagError) this.#parts.refused(refusalFrom(name, error, { token, address }));
     throw error;
   }
 

@@ -173,7 +173,7 @@ async function openPort(
   const listener = await listen({
     ...{ host: '127.0.0.1', port: 0, limits: CONNECTIONS, onRequest },
     ...(tls && { tls }),
-    ...(isFast && withFastPath(onRequest, app, MESSAGES, log, recordCall)),
+    ...(isFast && withFastPath(onRequest, app, MESSAGES, log, recordCall, refused)),
   });
   return { listener, port: listener.port, isSecure: tls !== undefined, notes, takeNotes };
 }
@@ -194,9 +194,6 @@ function noteTaker() {
     log: {
       error: (...what: unknown[]) => {
         taken = { ...taken, unforeseen: [...taken.unforeseen, ...what] };
-      },
-      warn: (refusal: unknown) => {
-        taken = { ...taken, refusals: [...taken.refusals, refusal] };
       },
     },
     notes: () => taken,

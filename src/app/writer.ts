@@ -15,6 +15,7 @@ import type { Fleet } from './fleet.ts';
 import type { FleetProgress } from './fleet-progress.ts';
 import { withGuardStates } from './guards/guard-states.ts';
 import { applyOperations, objectOf, type ProjectState, type Stored } from './project-state.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** What a caller wants written, besides the content. */
 export interface Intent {
@@ -91,7 +92,7 @@ export class Writer {
   readonly #clock: Clock;
   readonly #limits: Limits;
   readonly #fleet: WriterParts['fleet'];
-  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #queues = new Map<string, WriteQueue>();
 
   constructor(parts: WriterParts) {
     this.#log = parts.log;
@@ -103,18 +104,20 @@ export class Writer {
   }
 
   /**
-   * Resolves once the change is durable and applied here, and the wait for the fleet, if any, is over. Rejects with `conflict` when others keep winning, with
-   * `invalid` for a used idempotency key with other content, with whatever the plan or the checks refuse.
+   * Resolves once the change is durable and applied here, and the wait for the fleet, if any, is over. Rejects with
+   * `conflict` when others keep winning, with `invalid` for a used idempotency key with other content, with `unavailable`
+   * if the log cannot be reached, with whatever the plan or the checks refuse. What nothing holds up goes before the rest.
    */
-  commit(intent: Intent, plan: Plan): Promise<Committed> {
-    const before = this.#queues.get(intent.project) ?? Promise.resolve();
-    const result = before.then(() => this.#commit(intent, plan));
-    const settled = result.catch(() => undefined);
-    this.#queues.set(intent.project, settled);
-    void settled.then(() => {
-      if (this.#queues.get(intent.project) === settled) this.#queues.delete(intent.project);
-    });
-    return result.then((committed) => this.#everywhere(intent, committed));
+  async commit(intent: Intent, plan: Plan): Promise<Committed> {
+    const { project, action } = intent;
+    const queue = this.#queues.get(project) ?? new WriteQueue(this.#clock);
+    this.#queues.set(project, queue);
+    try {
+      const committed = await queue.run(HALTS.has(action), () => this.#commit(intent, plan));
+      return await this.#everywhere(intent, committed);
+    } finally {
+      if (queue.isIdle && this.#queues.get(project) === queue) this.#queues.delete(project);
+    }
   }
 
   async #everywhere({ project, fleetWait, validateOnly }: Intent, committed: Committed): Promise<Committed> {

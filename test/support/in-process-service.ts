@@ -59,20 +59,35 @@ export interface Clients {
 
 /**
  * The management services over the real adapters, in this process and without sockets. Calls go through the
- * protocol's own encoding and the error interceptor; `unexpected` collects what no code foresaw.
+ * protocol's own encoding and the error interceptor.
  */
-export async function openService(
-  registry?: FleetRegistry,
-): Promise<
-  Clients & { instance: Instance; unexpected: unknown[]; as(principal: Principal): Clients } & AsyncDisposable
-> {
+export interface Service extends Clients, AsyncDisposable {
+  readonly instance: Instance;
+  as(principal: Principal): Clients;
+  /** Rejects if something came up that no code foresaw. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function openService(registry?: FleetRegistry): Promise<Service> {
   const instance = await openInstance(registry === undefined ? {} : { registry });
   const unexpected: unknown[] = [];
   const errors = errorInterceptor((error) => unexpected.push(error));
   const routes = routesOf(instance);
   const as = (principal: Principal) => clientsOf(routes, [errors, authenticatedAs(principal)]);
-  const close = () => instance[Symbol.asyncDispose]();
-  return { ...as(ROOT), instance, unexpected, as, [Symbol.asyncDispose]: close };
+  return {
+    ...{ ...as(ROOT), instance, as },
+    async [Symbol.asyncDispose]() {
+      await instance[Symbol.asyncDispose]();
+      if (unexpected.length > 0) throw new AggregateError(unexpected, 'no code foresaw this');
+    },
+  };
+}
+
+/** With a project `shop` that has production and staging, if not others. */
+export async function openShop(environmentIds: string[] = []): Promise<Service> {
+  const service = await openService();
+  await service.projects.createProject({ projectId: 'shop', environmentIds });
+  return service;
 }
 
 /** The error that a call rejects with; fails if it does not. */

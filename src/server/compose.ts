@@ -24,6 +24,7 @@ import { Schedules } from '../app/schedules.ts';
 import { WatchHub } from '../app/watch-hub.ts';
 import { DEFAULT_WATCH_OPTIONS, type WatchParts } from '../app/watch-request.ts';
 import { Writer } from '../app/writer.ts';
+import { FlagError } from '../core/errors.ts';
 import type { ChangeBus } from '../ports/change-bus.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -54,6 +55,9 @@ export { lockDirectory, processLine };
 
 /** Hears of what is wrong but stops nothing. */
 export type Report = (problem: string, details: Readonly<Record<string, unknown>>) => void;
+
+/** Hears that this process must not serve any longer. */
+export type Abandon = (error: unknown) => void;
 
 /** Everything behind the network side, running. */
 export interface App extends AsyncDisposable {
@@ -86,11 +90,13 @@ interface Backend {
   readonly clock: Clock;
   /** What the stores and buses need to the last, in the order in which it may go. */
   readonly connections: readonly AsyncDisposable[];
+  /** Resolves once it is known that keys can be told here; rejects if they cannot. May take as long as the log is away. */
+  readonly agreement: Promise<void>;
 }
 
 /**
- * The one place that names concrete adapters. `ending` aborts when watchers are to be told goodbye. Rejects with
- * `unavailable` if what is stored cannot be read.
+ * The one place that names concrete adapters. `ending` aborts when watchers are to be told goodbye. `abandon` is called
+ * when it turns out later that this process must not serve. Rejects with `unavailable` if what is stored cannot be read.
  */
 export async function compose(
   config: Config,
@@ -99,13 +105,14 @@ export async function compose(
   ending: AbortSignal,
   report: Report,
   role: Role = { kind: 'alone' },
+  abandon: Abandon = () => undefined,
 ): Promise<App> {
   const named = { ...config, replicaName: replicaNameOf(config, role) };
   const backend = await (config.fleet === undefined
     ? openEmbedded(data, report, role)
     : openShared(named, config.fleet, data, report));
   try {
-    return await assemble(backend, named, data, serverVersion, ending, report, role);
+    return await assemble(backend, named, data, serverVersion, ending, report, role, abandon);
   } catch (error) {
     await closeAll(backend);
     throw error;
@@ -122,6 +129,7 @@ async function openEmbedded(data: DataDirectory, report: Report, role: Role): Pr
       : { bus: createIpcBus(role.line, { onError }), registry: createIpcRegistry(role.line, systemClock) }),
     clock: systemClock,
     connections: [],
+    agreement: Promise.resolve(),
   };
 }
 
@@ -133,14 +141,22 @@ async function openShared(
   report: Report,
 ): Promise<Backend> {
   const { openMongo } = await import('../adapters/mongo/open-mongo.ts');
-  const { agreeOnSecretEventually } = await import('../adapters/mongo/agreed-secret.ts');
+  const { agreeOnSecretEventually, fingerprintOf } = await import('../adapters/mongo/agreed-secret.ts');
   const { createMongoChangeLog } = await import('../adapters/mongo/mongo-change-log.ts');
   const { createMongoProjection } = await import('../adapters/mongo/mongo-projection.ts');
   const { createMongoRegistry } = await import('../adapters/mongo/mongo-fleet.ts');
   const pepper = config.keyPepper ?? data.pepper();
   const mongo = openMongo({ uri, database, appName: `vexil ${config.replicaName}` });
   try {
-    await agreeOnSecretEventually(mongo, 'pepper', pepper, { clock: systemClock, report });
+    const fingerprint = fingerprintOf('pepper', pepper);
+    const agreement = agreeOnSecretEventually(mongo, 'pepper', pepper, systemClock).then(() =>
+      data.noteAgreedPepper(fingerprint),
+    );
+    agreement.catch(() => undefined);
+    if (![undefined, fingerprint].includes(data.agreedPepper())) {
+      report('waits for the log, for the pepper is not the one from before', {});
+      await agreement;
+    }
     const shown = createMongoProjection(mongo);
     const stores = {
       log: createMongoChangeLog(mongo),
@@ -148,6 +164,7 @@ async function openShared(
       shown,
       registry: createMongoRegistry(mongo),
       clock: systemClock,
+      agreement,
     };
     if (nats === undefined) return { ...stores, bus: createLonelyBus(report), connections: [mongo] };
     const { link, ...messages } = await openMessages(nats, pepper, config, report);
@@ -201,13 +218,14 @@ async function assemble(
   ending: AbortSignal,
   report: Report,
   role: Role,
+  abandon: Abandon,
 ): Promise<App> {
   const { log, clock } = backend;
   const leads = role.kind !== 'worker';
   const pepper = config.keyPepper ?? data.pepper();
   const catalog = new Catalog({ ...backend, shared: backend.shown, report });
   const fleet = new Fleet({ ...backend, catalog, report, self: selfOf(config, serverVersion, clock) });
-  await catalog.start();
+  await startKnowingKeys(catalog, backend.agreement, abandon);
   const writer = new Writer({ ...backend, catalog, fleet, limits: config.limits });
   const access = new Access(catalog, clock, pepper);
   const isFirstStart = leads && (await bootstrap({ ...data, catalog, writer, clock, pepper }));
@@ -236,6 +254,17 @@ async function assemble(
       await closeAll(backend);
     },
   };
+}
+
+/** Whoever starts from its disk cannot wait until it is known whether its pepper is that of the others. */
+async function startKnowingKeys(catalog: Catalog, agreement: Promise<void>, abandon: Abandon): Promise<void> {
+  const refusal = agreement.then(() => new Promise<never>(() => undefined));
+  await Promise.race([catalog.start(), refusal]);
+  if (Number.isFinite(catalog.silenceMs())) await agreement;
+  else
+    agreement.catch((error: unknown) => {
+      if (!(error instanceof FlagError) || error.details.reason !== 'STORE_CLOSED') abandon(error);
+    });
 }
 
 function projectorsOf({ projection, shown, clock }: Backend, catalog: Catalog, report: Report): Projector[] {

@@ -44,10 +44,14 @@ export async function openProcess(config: Config, role: Role): Promise<ServicePr
   const lifecycle = createLifecycle({ readiness, drainDelayMs, shutdownMs, clock: processClock, log });
   const report = (problem: string, details: Readonly<Record<string, unknown>>) =>
     logger.warn(details, problem);
+  const abandon = (error: unknown) => {
+    logger.fatal({ err: error }, 'must not serve, and stops');
+    void lifecycle.stop().then(() => process.exit(1));
+  };
   // Whoever runs this can ask how it is also while it waits for its log.
   const management = role.kind === 'worker' ? undefined : await openManagement(config, readiness, logger);
   try {
-    const app = await compose(config, data, versionOfThis(), lifecycle.stopping, report, role);
+    const app = await compose(config, data, versionOfThis(), lifecycle.stopping, report, role, abandon);
     observe(app, metrics);
     lifecycle.addCloser('the app', async () => await app[Symbol.asyncDispose]());
     lifecycle.addCloser('the metrics', () => metrics.close());

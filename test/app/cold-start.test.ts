@@ -17,6 +17,10 @@ import { fillShop, halt, onFlag } from '../support/shop.ts';
 import { switchableLog } from '../support/switchable-log.ts';
 
 const UNKNOWN_AGE = 0xffff_ffff;
+const KEY: AccessKey = {
+  ...{ id: 'admin', kind: 'admin', name: '', scopes: [], allowedOrigins: [], secretHash: '00' },
+  createdAt: '2030-01-01T00:00:00.000Z',
+};
 
 let replicas: Replicas;
 beforeEach(async () => {

@@ -194,9 +194,15 @@ const key = z.strictObject({
   createdAt: text,
 });
 
+const environment = project.extend({
+  recording: z
+    .strictObject({ disabled: z.boolean(), keptAttributes: texts, hashTargetingKeys: z.boolean() })
+    .exactOptional(),
+});
+
 const objectState: z.ZodType<ObjectState> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('project'), state: project }),
-  z.strictObject({ kind: z.literal('environment'), state: project }),
+  z.strictObject({ kind: z.literal('environment'), state: environment }),
   z.strictObject({ kind: z.literal('flag'), state: flag }),
   z.strictObject({ kind: z.literal('settings'), environment: text, state: settings }),
   z.strictObject({ kind: z.literal('segment'), state: segment }),

@@ -279,11 +279,30 @@ export interface Project {
   readonly updatedAt: Instant;
 }
 
+/** How what is evaluated in an environment is recorded. */
+export interface Recording {
+  /** True: nothing is. */
+  readonly disabled: boolean;
+  /** The attributes of contexts that may be kept with their targeting key; all others never leave the process. */
+  readonly keptAttributes: readonly string[];
+  /** True: instead of targeting keys, keyed hashes of them are kept. */
+  readonly hashTargetingKeys: boolean;
+}
+
+/** For environments that say nothing about it. */
+export const DEFAULT_RECORDING: Recording = Object.freeze({
+  disabled: false,
+  keptAttributes: Object.freeze([]),
+  hashTargetingKeys: false,
+});
+
 export interface Environment {
   readonly key: string;
   readonly name: string;
   readonly description: string;
   readonly archived: boolean;
+  /** Absent: `DEFAULT_RECORDING`. */
+  readonly recording?: Recording;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
 }

@@ -16,7 +16,8 @@ import { FlagError } from '../core/errors.ts';
 import type { Scope } from '../core/model.ts';
 import { admit, type Presented, tokenIn } from './admit.ts';
 import { addressKey, principalKey } from './principal-key.ts';
-import { type Refused, refusalFrom } from './refusal.ts';
+import { type Refusal, type Refused, refusalFrom } from './refusal.ts';
+import { TRACEPARENT } from './trace-context.ts';
 
 /** What a key must be to call a method. */
 type Demand =
@@ -57,21 +58,22 @@ export function authInterceptor(access: Access, admission: Admission, refused: R
   return (next) => async (request) => {
     const demand = demandOf(request.service, request.method);
     if (demand.kind === 'open') return next(request);
-    const presented = presentedIn(request);
     try {
-      const principal = await admit(access, admission, presented);
+      const principal = await admit(access, admission, presentedIn(request));
       if (demand.kind === 'management') checkManagement(principal, demand.scope, request);
       request.contextValues.set(principalKey, principal);
     } catch (error) {
-      if (error instanceof FlagError) refused(refusalFrom(nameOf(request), error, presented));
+      if (error instanceof FlagError) refused(refusalOf(request, error));
       throw error;
     }
     return next(request);
   };
 }
 
-function nameOf({ service, method }: UnaryRequest | StreamRequest): string {
-  return `${service.typeName}/${method.name}`;
+function refusalOf(request: UnaryRequest | StreamRequest, error: FlagError): Refusal {
+  const { service, method, header } = request;
+  const name = `${service.typeName}/${method.name}`;
+  return refusalFrom(name, error, presentedIn(request), header.get(TRACEPARENT));
 }
 
 function presentedIn({ header, contextValues }: UnaryRequest | StreamRequest): Presented {
@@ -94,7 +96,7 @@ export function streamInterceptor(admission: Admission, refused: Refused): Inter
       try {
         return count();
       } catch (error) {
-        if (error instanceof FlagError) refused(refusalFrom(nameOf(request), error, presentedIn(request)));
+        if (error instanceof FlagError) refused(refusalOf(request, error));
         throw error;
       }
     };

@@ -16,6 +16,7 @@ import { toConnectError } from './errors.ts';
 import { withReadableMessage } from './grpc-message.ts';
 import { guardQuery, queryFormatOf } from './query-guard.ts';
 import { guardBody, type MessageLimits } from './request-guard.ts';
+import { TRACEPARENT, traceIdIn } from './trace-context.ts';
 import { trailersOnly } from './trailers-only.ts';
 import { type WireFormat, wireFormatOf } from './wire-format.ts';
 
@@ -44,7 +45,7 @@ export interface HttpHandlerOptions {
   readonly fallback?: (request: Request, response: Response) => boolean;
   readonly onRefused?: (call: RefusedCall) => void;
   /** Told about answers that could not be written, unless the caller had left. */
-  readonly onError?: (error: unknown, method: DescMethod) => void;
+  readonly onError?: (error: unknown, method: DescMethod, traceId: string | undefined) => void;
 }
 
 /**
@@ -66,7 +67,8 @@ export function createHttpHandler(
     }
     if (handler !== undefined) {
       serve(handler, request, response, options, origin).catch((error: unknown) => {
-        if (!isHangUp(error)) options.onError?.(error, handler.method);
+        const traceId = traceIdIn(request.headers[TRACEPARENT]?.toString());
+        if (!isHangUp(error)) options.onError?.(error, handler.method, traceId);
       });
       return;
     }

@@ -1,6 +1,7 @@
 import { parseToken } from '../app/key-token.ts';
 import type { FlagError } from '../core/errors.ts';
 import type { Presented } from './admit.ts';
+import { traceIdIn } from './trace-context.ts';
 
 /** Somebody who was not let in, as the service writes it down: nothing in it is secret. */
 export interface Refusal {
@@ -12,6 +13,8 @@ export interface Refusal {
   readonly address: string;
   /** The id in what was presented as a key. Perhaps there is no such key; absent if it was not even like one. */
   readonly key?: string;
+  /** The trace that the call belongs to, if its caller said so. */
+  readonly traceId?: string;
 }
 
 /** Hears of every refusal. Must not throw. */
@@ -21,8 +24,13 @@ export function refusalFrom(
   method: string,
   { message, kind, details }: FlagError,
   { token, address }: Pick<Presented, 'token' | 'address'>,
+  traceparent: string | null | undefined,
 ): Refusal {
   const key = parseToken(token)?.id;
-  const reason = details.reason ?? kind.toUpperCase();
-  return { method, reason, why: message, address: address(), ...(key !== undefined && { key }) };
+  const traceId = traceIdIn(traceparent);
+  return {
+    ...{ method, reason: details.reason ?? kind.toUpperCase(), why: message, address: address() },
+    ...(key !== undefined && { key }),
+    ...(traceId !== undefined && { traceId }),
+  };
 }

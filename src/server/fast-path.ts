@@ -8,6 +8,7 @@ import type { MessageSettings } from './config.ts';
 import type { HttpHandler, ListenOptions } from './listen.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
+import { logsUnexpected } from './unexpected.ts';
 
 /** The part of `App` that the fast path calls. */
 export type FastPathApp = Pick<App, 'access' | 'admission' | 'evaluation'>;
@@ -30,7 +31,7 @@ export function withFastPath(
     receiveTimeoutMs: messages.receiveTimeoutMs,
     unaryTimeoutMs: messages.unaryTimeoutMs,
     cors: { allows: (origin) => access.allowsOrigin(origin) },
-    logUnexpected: (error, method) => log.error({ err: error, method }, 'a call failed unexpectedly'),
+    logUnexpected: logsUnexpected(log),
   });
   return {
     onStream,

@@ -39,7 +39,8 @@ export function createRefusalLog({ write, clock }: RefusalLogOptions): RefusalLo
       if (window.lines === MOST_LINES) window.suppressed++;
       else {
         window.lines++;
-        write(refusal, 'refused');
+        const { traceId, ...fields } = refusal;
+        write(traceId === undefined ? fields : { ...fields, trace_id: traceId }, 'refused');
       }
     },
     [Symbol.dispose]() {

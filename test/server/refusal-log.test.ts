@@ -20,6 +20,14 @@ describe('the log of refusals', () => {
     ]);
   });
 
+  it('names the trace that a call belongs to', () => {
+    const { log, take } = setUp();
+    log.add({ method: 'S/M', reason: 'R', why: 'no', address: '10.0.0.1', traceId: 'abc' });
+    expect(take()).toEqual([
+      { msg: 'refused', method: 'S/M', reason: 'R', why: 'no', address: '10.0.0.1', trace_id: 'abc' },
+    ]);
+  });
+
   it('writes ten of a reason in a second, and then how many more there were', () => {
     const { clock, refuse, take } = setUp();
     for (let each = 0; each < 1_000_000; each++) refuse('KEY_INVALID');

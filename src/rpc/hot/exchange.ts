@@ -11,6 +11,7 @@ import { type LogUnexpected, reportedError } from '../errors.ts';
 import { type Refused, refusalFrom } from '../refusal.ts';
 import { tooSlow } from '../request-guard.ts';
 import { callRecord, type RecordCall } from '../telemetry-interceptor.ts';
+import { traceIdIn } from '../trace-context.ts';
 import type { CallHead } from './call-head.ts';
 import type { Deadlines, Line, Waiting } from './deadlines.ts';
 import type { HotCall } from './hot-method.ts';
@@ -138,9 +139,10 @@ export class Exchange implements Waiting {
   }
 
   #turnedAway(error: unknown): never {
-    const { name, token } = this.#head;
+    const { name, token, traceparent } = this.#head;
     const address = () => this.#carrier.address();
-    if (error instanceof FlagError) this.#parts.refused(refusalFrom(name, error, { token, address }));
+    if (error instanceof FlagError)
+      this.#parts.refused(refusalFrom(name, error, { token, address }, traceparent));
     throw error;
   }
 
@@ -153,8 +155,8 @@ export class Exchange implements Waiting {
 
   #refuse(error: unknown): void {
     if (this.#state === 'ended') return;
-    const { name, format, compression } = this.#head;
-    const refusal = reportedError(error, this.#parts.logUnexpected, name);
+    const { name, format, compression, traceparent } = this.#head;
+    const refusal = reportedError(error, this.#parts.logUnexpected, name, traceparent);
     this.#finish(refusal.code);
     this.#send(refusalOf(format, refusal, compression, this.#corsHeaders()));
   }
@@ -163,7 +165,11 @@ export class Exchange implements Waiting {
     const { logUnexpected } = this.#parts;
     const send = (packed: HttpAnswer) => this.#carrier.send(packed);
     if (!(answer instanceof Promise)) this.#carrier.send(answer);
-    else answer.then(send).catch((error: unknown) => logUnexpected(error, this.#head.name));
+    else
+      answer.then(send).catch((error: unknown) => {
+        const { name, traceparent } = this.#head;
+        logUnexpected(error, name, traceIdIn(traceparent));
+      });
   }
 
   #finish(code: Code | undefined): void {

@@ -111,8 +111,9 @@ export class StreamExchange implements Outlet {
   end(error?: unknown): void {
     if (this.#isOver) return;
     this.flush();
+    const { name, traceparent } = this.#head;
     const refusal =
-      error === undefined ? undefined : reportedError(error, this.#parts.logUnexpected, this.#head.name);
+      error === undefined ? undefined : reportedError(error, this.#parts.logUnexpected, name, traceparent);
     this.#finish(refusal?.code);
     const trailers = grpcTrailers(refusal);
     if (this.#hasResponded) this.#carrier.finish(trailers);
@@ -214,9 +215,10 @@ export class StreamExchange implements Outlet {
   }
 
   #turnedAway(error: unknown): never {
-    const { name, token } = this.#head;
+    const { name, token, traceparent } = this.#head;
     const address = () => this.#carrier.address();
-    if (error instanceof FlagError) this.#parts.refused(refusalFrom(name, error, { token, address }));
+    if (error instanceof FlagError)
+      this.#parts.refused(refusalFrom(name, error, { token, address }, traceparent));
     throw error;
   }
 

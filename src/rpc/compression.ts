@@ -1,10 +1,10 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { type Compression, compressionNegotiate } from '@connectrpc/connect/protocol';
-import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import { FlagError } from '../core/errors.ts';
 import type { WireFormat } from './wire-format.ts';
 
+const gzip = promisify(zlib.gzip);
 const gunzip = promisify(zlib.gunzip);
 const brotliDecompress = promisify(zlib.brotliDecompress);
 const brotliCompress = promisify(zlib.brotliCompress);
@@ -14,12 +14,22 @@ const BROTLI_QUALITY = { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } };
 
 /** What answers may be compressed with, and requests too. */
 export const COMPRESSIONS: readonly Compression[] = [
-  compressionGzip,
   {
-    ...compressionBrotli,
+    name: 'gzip',
+    compress: async (bytes) => new Uint8Array(await gzip(bytes)),
+    decompress: async (bytes, maxBytes) => (await rpcLibrary()).compressionGzip.decompress(bytes, maxBytes),
+  },
+  {
+    name: 'br',
     compress: async (bytes) => new Uint8Array(await brotliCompress(bytes, BROTLI_QUALITY)),
+    decompress: async (bytes, maxBytes) => (await rpcLibrary()).compressionBrotli.decompress(bytes, maxBytes),
   },
 ];
+
+/** Whoever decompresses with it has loaded it already. Hot calls do without. */
+function rpcLibrary() {
+  return import('@connectrpc/connect-node');
+}
 
 const GRPC_ACCEPTED = 'grpc-accept-encoding';
 

@@ -65,6 +65,7 @@ export interface WriterParts {
   readonly log: ChangeLog;
   readonly bus: ChangeBus;
   readonly catalog: Catalog;
+  /** The one that all who use the log share. */
   readonly clock: Clock;
   readonly limits: Limits;
   /** Without one nobody waits for it. */
@@ -134,7 +135,7 @@ export class Writer {
     }
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const state = await this.#catalog.catchUp(intent.project);
-      const now = laterOf(new Date(this.#clock.now()).toISOString(), state.time);
+      const now = new Date(this.#clock.now()).toISOString();
       const planned = plan(state, now);
       const operations = withGuardStates(state, planned.operations, now).filter((operation) =>
         changesAnything(state, operation),
@@ -148,7 +149,7 @@ export class Writer {
         return { revision, time, replayed: false, unchanged: true, warnings, operations, state: next };
       }
       if (!HALTS.has(intent.action) && this.#catalog.isTooNew(intent.project)) throw tooNew(intent.project);
-      const change = makeChange(intent, state, now, operations);
+      const change = makeChange(intent, state, laterOf(now, state.time), operations);
       const startedAt = this.#clock.monotonic();
       const result = await this.#log.append(change);
       if (result.kind === 'already_done' && result.change.hash !== change.hash)

@@ -21,6 +21,7 @@ import type { Self } from '../app/fleet-own-report.ts';
 import { History } from '../app/history.ts';
 import { Projector } from '../app/projector.ts';
 import { Schedules } from '../app/schedules.ts';
+import { openSharedClock } from '../app/shared-clock.ts';
 import { WatchHub } from '../app/watch-hub.ts';
 import { DEFAULT_WATCH_OPTIONS, type WatchParts } from '../app/watch-request.ts';
 import { Writer } from '../app/writer.ts';
@@ -220,17 +221,19 @@ async function assemble(
   role: Role,
   abandon: Abandon,
 ): Promise<App> {
-  const { log, clock } = backend;
+  const { log } = backend;
   const leads = role.kind !== 'worker';
   const pepper = config.keyPepper ?? data.pepper();
   const catalog = new Catalog({ ...backend, shared: backend.shown, report });
-  const fleet = new Fleet({ ...backend, catalog, report, self: selfOf(config, serverVersion, clock) });
+  const self = selfOf(config, serverVersion, backend.clock);
+  const fleet = new Fleet({ ...backend, catalog, report, self });
   await startKnowingKeys(catalog, backend.agreement, abandon);
-  const writer = new Writer({ ...backend, catalog, fleet, limits: config.limits });
+  const { now: sharedNow } = log;
+  const clock = openSharedClock({ clock: backend.clock, sharedNow, report });
+  const writer = new Writer({ ...backend, catalog, clock, fleet, limits: config.limits });
   const access = new Access(catalog, clock, pepper);
   const isFirstStart = leads && (await bootstrap({ ...data, catalog, writer, clock, pepper }));
   const projectors = leads ? projectorsOf(backend, catalog, report) : [];
-  const { now: sharedNow } = log;
   const schedules = leads ? new Schedules({ catalog, writer, clock, report, sharedNow }) : undefined;
   const hub = new WatchHub(catalog, clock, { slowMs: 60_000 });
   ending.addEventListener('abort', () => hub.wakeAll(), { once: true });
@@ -242,7 +245,7 @@ async function assemble(
     ...{ catalog, writer, access, fleet, hub, pepper, random: randomBytes, isFirstStart },
     admission: new Admission(config.admission, clock),
     history: new History(log),
-    adopt: (adoption) => adoptHistory({ ...backend, catalog, fleet }, adoption),
+    adopt: (adoption) => adoptHistory({ ...backend, catalog, clock, fleet }, adoption),
     evaluation: { catalog, access, clock, watch, contextLimits: DEFAULT_CONTEXT_LIMITS, serverVersion },
     async [Symbol.asyncDispose]() {
       hub[Symbol.dispose]();
@@ -252,6 +255,7 @@ async function assemble(
       await fleet[Symbol.asyncDispose]();
       await catalog[Symbol.asyncDispose]();
       await closeAll(backend);
+      clock[Symbol.dispose]();
     },
   };
 }

@@ -20,6 +20,8 @@ export interface SharedClockParts {
 }
 
 export interface SharedClock extends Clock, Disposable {
+  /** Resolves when it was looked up for the first time, or that did not succeed. */
+  readonly looked: Promise<void>;
   /** By how many milliseconds this machine's clock is ahead of the shared one; 0 as long as nobody knows. */
   aheadMs(): number;
 }
@@ -63,9 +65,9 @@ export function openSharedClock({ clock, sharedNow, report }: SharedClockParts):
     });
   }
 
-  if (sharedNow !== undefined) void look(sharedNow);
+  const looked = sharedNow === undefined ? Promise.resolve() : look(sharedNow);
   return {
-    now,
+    ...{ now, looked },
     aheadMs,
     monotonic: () => clock.monotonic(),
     after: (delayMs, task) => clock.after(delayMs, task),

@@ -230,6 +230,7 @@ async function assemble(
   await startKnowingKeys(catalog, backend.agreement, abandon);
   const { now: sharedNow } = log;
   const clock = openSharedClock({ clock: backend.clock, sharedNow, report });
+  if (Number.isFinite(catalog.silenceMs())) await clock.looked;
   const writer = new Writer({ ...backend, catalog, clock, fleet, limits: config.limits });
   const access = new Access(catalog, clock, pepper);
   const isFirstStart = leads && (await bootstrap({ ...data, catalog, writer, clock, pepper }));

@@ -1,3 +1,4 @@
+import type { Recording } from '../../core/model.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 import { DAY_MS } from '../../core/time.ts';
 import type { ExposureStore, Period, RecordedPlace } from '../../ports/exposure-store.ts';
@@ -8,7 +9,6 @@ import type { Dependence } from './read-attributes.ts';
 import {
   type ContextSample,
   evaluationOf,
-  type Keeping,
   lookAtEach,
   type MissingAttribute,
   MissingAttributes,
@@ -48,7 +48,7 @@ export interface ReachPreview {
 export interface Sampling extends Breakdown {
   readonly period: Period;
   readonly sampleSize: number;
-  readonly keeping: Keeping;
+  readonly recording: Recording;
   /** When all is evaluated: epoch milliseconds. */
   readonly nowMs: number;
 }
@@ -70,10 +70,10 @@ export async function previewReach(
   query: ReachQuery,
   signal?: AbortSignal,
 ): Promise<ReachPreview> {
-  const { draft, period, dependence, keeping, nowMs } = query;
+  const { draft, period, dependence, recording, nowMs } = query;
   const groups = new ContextGroups(snapshot, query);
   const sample = await sampleContexts(store, place, period, query.sampleSize);
-  const missing = new MissingAttributes(dependence, keeping);
+  const missing = new MissingAttributes(dependence, recording);
   const lastDay = { matched: 0, sampled: 0 };
   let matched = 0;
   await lookAtEach(
@@ -93,7 +93,7 @@ export async function previewReach(
   const total = reachOf(matched, sample.sampled, sample);
   const daily = await dailyEvaluations(store, place, query, total.share);
   const found = missing.found();
-  const warnings = warningsOn(sample, found, dependence, keeping);
+  const warnings = warningsOn(sample, found, dependence, recording);
   return {
     ...{ sample, total, missing: found },
     segments: groups.segments().map((tally) => groupReach(tally, sample)),

@@ -3,19 +3,13 @@ import { attributeReader } from '../../core/attribute.ts';
 import type { Context } from '../../core/context.ts';
 import { FlagError } from '../../core/errors.ts';
 import { Evaluation } from '../../core/evaluation.ts';
+import type { Recording } from '../../core/model.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 import type { ExposureStore, Period, RecordedContext, RecordedPlace } from '../../ports/exposure-store.ts';
 import type { Dependence } from './read-attributes.ts';
 import type { Sampled } from './share.ts';
 
 const PER_TURN = 100;
-
-/** What an environment keeps of those it evaluates for. */
-export interface Keeping {
-  readonly disabled: boolean;
-  readonly keptAttributes: readonly string[];
-  readonly hashTargetingKeys: boolean;
-}
 
 export interface MissingAttribute {
   readonly attribute: string;
@@ -59,12 +53,12 @@ export async function lookAtEach(
 export class MissingAttributes {
   readonly #counts: Map<string, number>;
   readonly #readers;
-  readonly #keeping: Keeping;
+  readonly #recording: Recording;
 
-  constructor({ attributes }: Dependence, keeping: Keeping) {
+  constructor({ attributes }: Dependence, recording: Recording) {
     this.#counts = new Map(attributes.map((attribute) => [attribute, 0]));
     this.#readers = attributes.map((attribute) => ({ attribute, read: attributeReader(attribute) }));
-    this.#keeping = keeping;
+    this.#recording = recording;
   }
 
   look(evaluation: Evaluation): void {
@@ -76,7 +70,7 @@ export class MissingAttributes {
   found(): MissingAttribute[] {
     return [...this.#counts]
       .filter(([, contexts]) => contexts > 0)
-      .map(([attribute, contexts]) => ({ attribute, contexts, kept: isKept(attribute, this.#keeping) }))
+      .map(([attribute, contexts]) => ({ attribute, contexts, kept: isKept(attribute, this.#recording) }))
       .sort((a, b) => b.contexts - a.contexts);
   }
 }
@@ -91,26 +85,26 @@ export function warningsOn(
   sample: ContextSample,
   missing: readonly MissingAttribute[],
   { listsKeys }: Dependence,
-  keeping: Keeping,
+  recording: Recording,
 ): string[] {
   const { sampled } = sample;
   return [
-    ...(keeping.disabled ? ['this environment does not record evaluations at present'] : []),
+    ...(recording.disabled ? ['this environment does not record evaluations at present'] : []),
     ...(sampled === 0 ? ['no contexts were recorded in this period: nothing is known'] : []),
     ...missing.map(({ attribute, contexts, kept }) => {
       const what = `${contexts} of ${sampled} contexts lack the attribute ${attribute}, which decides here`;
       return kept ? what : `${what}; the environment does not keep it`;
     }),
-    ...(keeping.hashTargetingKeys
+    ...(recording.hashTargetingKeys
       ? ['targeting keys are stored as hashes: shares hold, but who is in them is not who it would be']
       : []),
-    ...(keeping.hashTargetingKeys && listsKeys
+    ...(recording.hashTargetingKeys && listsKeys
       ? ['lists of targeting keys decide here, and match nobody, for nobody is known by their key']
       : []),
   ];
 }
 
 /** A kept attribute is kept with all that is inside it. */
-function isKept(attribute: string, { keptAttributes }: Keeping): boolean {
+function isKept(attribute: string, { keptAttributes }: Recording): boolean {
   return keptAttributes.some((kept) => attribute === kept || attribute.startsWith(`${kept}.`));
 }

@@ -58,10 +58,10 @@ export async function previewChange(
   query: ChangeQuery,
   signal?: AbortSignal,
 ): Promise<ChangePreview> {
-  const { flag, today, candidate, dependence, keeping, nowMs } = query;
+  const { flag, today, candidate, dependence, recording, nowMs } = query;
   const groups = new ContextGroups(today, query);
   const sample = await sampleContexts(store, place, query.period, query.sampleSize);
-  const missing = new MissingAttributes(dependence, keeping);
+  const missing = new MissingAttributes(dependence, recording);
   const cells = new ChangeMatrix(query.examples);
   const dependents = new Dependents(query);
   const answers: string[] = [];
@@ -78,7 +78,7 @@ export async function previewChange(
     signal,
   );
   // Buckets of hashes are not those that anybody is in.
-  const agreement = keeping.hashTargetingKeys
+  const agreement = recording.hashTargetingKeys
     ? { compared: 0, agreeing: 0 }
     : await agreementOf(store, place, flag, sample, answers);
   const found = missing.found();
@@ -90,7 +90,7 @@ export async function previewChange(
     attributes: groups.attributes().map((tally) => groupChange(tally, cells, sample)),
     dependents: dependents.found(sample),
     warnings: [
-      ...warningsOn(sample, found, dependence, keeping),
+      ...warningsOn(sample, found, dependence, recording),
       ...warningsOnState(query),
       ...warningsOnAgreement(agreement),
     ],

@@ -48,7 +48,7 @@ function queryOf(given: Partial<Rule>, settings?: FlagSettings, more: Partial<Re
     settings: () => undefined,
   });
   return {
-    ...{ draft, dependence, period: PERIOD, sampleSize: 10_000, keeping: KEEPS_ALL, nowMs: NOW },
+    ...{ draft, dependence, period: PERIOD, sampleSize: 10_000, recording: KEEPS_ALL, nowMs: NOW },
     ...{ segments: [], attributes: [] },
     ...more,
   };
@@ -121,8 +121,8 @@ describe('the reach of a draft', () => {
       kind: 'any',
       conditions: [onPlan('pro'), { kind: 'clause', attribute: 'age', operator: 'gt', values: [17] }],
     } as const;
-    const keeping = { ...KEEPS_ALL, disabled: true };
-    const { missing, warnings } = await reach(queryOf({ condition }, undefined, { keeping }));
+    const recording = { ...KEEPS_ALL, disabled: true };
+    const { missing, warnings } = await reach(queryOf({ condition }, undefined, { recording }));
     expect(missing).toEqual([
       { attribute: 'age', contexts: 5, kept: false },
       { attribute: 'plan', contexts: 1, kept: true },
@@ -135,9 +135,9 @@ describe('the reach of a draft', () => {
   });
 
   it('says what hashes of targeting keys are not good for', async () => {
-    const keeping = { ...KEEPS_ALL, hashTargetingKeys: true };
+    const recording = { ...KEEPS_ALL, hashTargetingKeys: true };
     const staff = { kind: 'segment', segments: ['staff'], negate: false } as const;
-    const { warnings } = await reach(queryOf({ condition: staff }, undefined, { keeping }));
+    const { warnings } = await reach(queryOf({ condition: staff }, undefined, { recording }));
     expect(warnings).toEqual([
       'targeting keys are stored as hashes: shares hold, but who is in them is not who it would be',
       'lists of targeting keys decide here, and match nobody, for nobody is known by their key',

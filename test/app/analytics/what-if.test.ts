@@ -58,7 +58,14 @@ function queryOf(state: ProjectState, plan: Plan, more: Partial<ChangeQuery> = {
     settings: (flag) => settingsOf(candidate.state, 'production', flag).state,
   });
   return {
-    ...{ flag: 'checkout', today, candidate: candidate.snapshot, dependence, keeping: KEEPS_ALL, nowMs: NOW },
+    ...{
+      flag: 'checkout',
+      today,
+      candidate: candidate.snapshot,
+      dependence,
+      recording: KEEPS_ALL,
+      nowMs: NOW,
+    },
     ...{ period: { from: NOW - 30 * DAY_MS, to: NOW }, sampleSize: 10_000, segments: [], attributes: [] },
     examples: 1,
     ...more,
@@ -179,7 +186,7 @@ describe('a change that nobody has made', () => {
     const { compared, agreeing, warnings } = await preview(query);
     expect([compared, agreeing]).toEqual([4, 2]);
     expect(warnings.at(-1)).toMatch(/^only 2 of 4 contexts would get today what they are recorded/);
-    const hashed = { ...query, keeping: { ...KEEPS_ALL, hashTargetingKeys: true } };
+    const hashed = { ...query, recording: { ...KEEPS_ALL, hashTargetingKeys: true } };
     expect(await preview(hashed)).toMatchObject({ compared: 0, agreeing: 0 });
   });
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { ExposureStore, RecordedBatch } from '../../src/ports/exposure-store.ts';
 import type { Check, Store } from './contract.ts';
@@ -148,6 +149,7 @@ export const writeChecks: readonly Check<Store<ExposureStore>>[] = [
       );
       const done = storing.then(() => true);
       do {
+        await nextTurn();
         expect((await total(reader)) % size).toBe(0);
         for (const { stored } of await reader.ledger(10)) expect(stored % size).toBe(0);
         for (const { evaluations } of await reader.outcomes(SHOP, { ...ALWAYS, flag: 'banner' }))

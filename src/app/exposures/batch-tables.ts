@@ -18,7 +18,7 @@ export interface BatchTables {
   readonly outcomes: readonly OutcomeEntry[];
   readonly kinds: readonly KindEntry[];
   readonly subjects: readonly string[];
-  /** Indexes of outcomes: what one call answered. */
+  /** Indexes of outcomes: what one call answered. -1 for an answer that is not recorded, here and in picks. */
   readonly lists: readonly (readonly number[])[];
   /** A list by its index, then pairs: a place in it, and the index of the outcome that was answered there instead. */
   readonly picks: readonly (readonly number[])[];

@@ -32,6 +32,10 @@ export interface RowTables {
 
 type Amount = Pick<RecordedEvaluation, 'count' | 'weight'>;
 
+/** In a list: an answer that was not to be recorded. */
+const NOTHING = undefined;
+type Listed = OutcomeFields | typeof NOTHING;
+
 const ONE: Amount = { count: 1, weight: 1 };
 
 /** The evaluations one by one, in their order. Throws `invalid` before making more than `most`. */
@@ -55,16 +59,16 @@ export function evaluationsIn(tables: RowTables, most: number): readonly Recorde
       throw unreadable('there are too many evaluations');
     const rest = { time, revision, source, client, subject, count, weight };
     if (answered === undefined) evaluations.push({ ...itemAt(outcomes, what, 'outcome'), ...rest });
-    else for (const outcome of answered) evaluations.push({ ...outcome, ...rest });
+    else for (const outcome of answered) if (outcome !== NOTHING) evaluations.push({ ...outcome, ...rest });
   }
   return evaluations;
 }
 
 /** What each pick stands for. There is no use in more of them than in rows, so they may not be longer together. */
-function picksIn({ outcomes, lists, picks }: RowTables, most: number): readonly (readonly OutcomeFields[])[] {
-  const read = lists.map((list) =>
-    listIn(list, 'list').map((outcome) => itemAt(outcomes, outcome, 'outcome of a list')),
-  );
+function picksIn({ outcomes, lists, picks }: RowTables, most: number): readonly (readonly Listed[])[] {
+  const listed = (index: unknown): Listed =>
+    index === -1 ? NOTHING : itemAt(outcomes, index, 'outcome of a list');
+  const read = lists.map((list) => listIn(list, 'list').map(listed));
   let left = most;
   return picks.map((value) => {
     const pick = listIn(value, 'pick');
@@ -75,7 +79,7 @@ function picksIn({ outcomes, lists, picks }: RowTables, most: number): readonly 
     const answered = list.slice();
     for (let at = 1; at < pick.length; at += 2) {
       if (countIn(pick[at], 'place') >= list.length) throw unreadable('a pick is not in its list');
-      answered[pick[at] as number] = itemAt(outcomes, pick[at + 1], 'outcome of a pick');
+      answered[pick[at] as number] = listed(pick[at + 1]);
     }
     return answered;
   });

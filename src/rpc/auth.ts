@@ -1,6 +1,7 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
+import { AnalyticsService } from '../../gen/vexil/v1/analytics_service_pb.ts';
 import { EvaluationService } from '../../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
 import { FleetService } from '../../gen/vexil/v1/fleet_service_pb.ts';
@@ -29,6 +30,7 @@ type Demand =
   | { readonly kind: 'management'; readonly scope: Scope };
 
 const MANAGEMENT: readonly DescService[] = [
+  AnalyticsService,
   FlagService,
   FleetService,
   HistoryService,
@@ -38,9 +40,19 @@ const MANAGEMENT: readonly DescService[] = [
   SegmentService,
 ];
 
+/** Sums that tell nothing of anybody in particular. */
+const FIGURES: readonly DescMethod[] = [
+  AnalyticsService.method.queryEvaluations,
+  AnalyticsService.method.listFlagActivity,
+  AnalyticsService.method.getFlagHealth,
+  AnalyticsService.method.listFlagHealth,
+  AnalyticsService.method.getFlagConversions,
+];
+
 /** The one table of who may call what. A method that it does not know is management, and needs everything it can. */
 function demandOf(service: DescService, method: DescMethod): Demand {
-  if (service.typeName === EvaluationService.typeName) return { kind: 'evaluation' };
+  if (service.typeName === EvaluationService.typeName || FIGURES.includes(method))
+    return { kind: 'evaluation' };
   if (!MANAGEMENT.some(({ typeName }) => typeName === service.typeName)) return { kind: 'open' };
   if (method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS)
     return { kind: 'management', scope: 'read' };

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { openSqliteExposureStore } from '../../src/adapters/sqlite/exposure-store.ts';
 import { openExposureTables } from '../../src/adapters/sqlite/exposure-tables.ts';
 import { openSqliteChangeLog } from '../../src/adapters/sqlite/sqlite-change-log.ts';
 import { openSqliteProjection, PROJECTION_SCHEMA } from '../../src/adapters/sqlite/sqlite-projection.ts';
@@ -47,6 +48,15 @@ export async function createExposureTablesStore(): Promise<Store<ExposureStore>>
   const directory = await temporaryDirectory();
   return {
     open: () => openExposureTables(directory.path),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+}
+
+/** The same with threads of its own, as the service has it. */
+export async function createSqliteExposureStore(): Promise<Store<ExposureStore>> {
+  const directory = await temporaryDirectory();
+  return {
+    open: () => openSqliteExposureStore(directory.path),
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };
 }

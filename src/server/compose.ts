@@ -16,6 +16,8 @@ import { type Adopted, type Adoption, adoptHistory } from '../app/adopt-history.
 import { bootstrap } from '../app/bootstrap.ts';
 import { Catalog } from '../app/catalog.ts';
 import { DEFAULT_CONTEXT_LIMITS } from '../app/decisions.ts';
+import { LateQueue } from '../app/exposures/late-queue.ts';
+import { Recorder, type RecorderParts } from '../app/exposures/recorder.ts';
 import { Fleet } from '../app/fleet.ts';
 import type { Self } from '../app/fleet-own-report.ts';
 import { History } from '../app/history.ts';
@@ -29,11 +31,13 @@ import { FlagError } from '../core/errors.ts';
 import type { ChangeBus } from '../ports/change-bus.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { ExposureQueue } from '../ports/exposure-queue.ts';
 import type { FleetRegistry } from '../ports/fleet-registry.ts';
 import type { Projection } from '../ports/projection.ts';
 import type { EvaluationParts } from '../rpc/evaluation-service.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
+import type { ExposureSettings } from './exposure-config.ts';
 import type { FleetSettings, NatsSettings } from './fleet-config.ts';
 
 /** The clock of this process, for what runs beside the app. */
@@ -71,11 +75,16 @@ export interface App extends AsyncDisposable {
   readonly fleet: Fleet;
   readonly evaluation: EvaluationParts;
   readonly hub: WatchHub;
+  /** Undefined: nothing is recorded. */
+  readonly recorder: Recorder | undefined;
   readonly pepper: string;
   readonly random: (size: number) => Uint8Array;
   /** True on the first start of all: the admin key was made just now. */
   readonly isFirstStart: boolean;
 }
+
+/** How much of the time for a shutdown what was recorded has, to reach the queue. */
+const FLUSH_SHARE = 0.1;
 
 type NamedConfig = Config & { readonly replicaName: string };
 
@@ -89,6 +98,8 @@ interface Backend {
   readonly registry: FleetRegistry;
   readonly signals?: FleetRegistry;
   readonly clock: Clock;
+  /** Absent: nothing is recorded. */
+  readonly exposures?: ExposureQueue;
   /** What the stores and buses need to the last, in the order in which it may go. */
   readonly connections: readonly AsyncDisposable[];
   /** Resolves once it is known that keys can be told here; rejects if they cannot. May take as long as the log is away. */
@@ -110,7 +121,7 @@ export async function compose(
 ): Promise<App> {
   const named = { ...config, replicaName: replicaNameOf(config, role) };
   const backend = await (config.fleet === undefined
-    ? openEmbedded(data, report, role)
+    ? openEmbedded(named, data, report, role)
     : openShared(named, config.fleet, data, report));
   try {
     return await assemble(backend, named, data, serverVersion, ending, report, role, abandon);
@@ -120,7 +131,12 @@ export async function compose(
   }
 }
 
-async function openEmbedded(data: DataDirectory, report: Report, role: Role): Promise<Backend> {
+async function openEmbedded(
+  { exposures }: Config,
+  data: DataDirectory,
+  report: Report,
+  role: Role,
+): Promise<Backend> {
   const onError = (error: unknown) => report('a subscriber of the bus failed', { error });
   return {
     log: await openSqliteChangeLog(data.path),
@@ -128,10 +144,22 @@ async function openEmbedded(data: DataDirectory, report: Report, role: Role): Pr
     ...(role.kind === 'alone'
       ? { bus: createInProcessBus({ onError }), registry: createInProcessRegistry(systemClock) }
       : { bus: createIpcBus(role.line, { onError }), registry: createIpcRegistry(role.line, systemClock) }),
+    ...(exposures && { exposures: queueIn(data, exposures, report) }),
     clock: systemClock,
     connections: [],
     agreement: Promise.resolve(),
   };
+}
+
+/** All processes that share the data directory share the queue. */
+function queueIn({ path }: DataDirectory, { queueBytes }: ExposureSettings, report: Report): ExposureQueue {
+  return new LateQueue({
+    ...{ clock: systemClock, report },
+    open: async () => {
+      const { openSqliteExposureQueue } = await import('../adapters/sqlite/exposure-queue.ts');
+      return await openSqliteExposureQueue(path, { clock: systemClock, maxBytes: queueBytes });
+    },
+  });
 }
 
 /** Drivers are loaded only here: an embedded service has no use for them. */
@@ -167,7 +195,11 @@ async function openShared(
       clock: systemClock,
       agreement,
     };
-    if (nats === undefined) return { ...stores, bus: createLonelyBus(report), connections: [mongo] };
+    if (nats === undefined) {
+      const exposures = config.exposures && queueIn(data, config.exposures, report);
+      const rest = { bus: createLonelyBus(report), connections: [mongo] };
+      return { ...stores, ...rest, ...(exposures && { exposures }) };
+    }
     const { link, ...messages } = await openMessages(nats, pepper, config, report);
     return { ...stores, ...messages, connections: [link, mongo] };
   } catch (error) {
@@ -195,7 +227,11 @@ async function openMessages(
   const { messageKeyOf } = await import('../adapters/nats/sealed-message.ts');
   const link = openNats({ ...options, name: `vexil ${config.replicaName}`, clock: systemClock, report });
   const parts = { link, prefix, key: messageKeyOf(pepper), clock: systemClock, report };
-  return { link, bus: createNatsBus(parts), signals: createNatsRegistry(parts) };
+  const messages = { link, bus: createNatsBus(parts), signals: createNatsRegistry(parts) };
+  if (config.exposures === undefined) return messages;
+  const { createNatsExposureQueue } = await import('../adapters/nats/exposure-queue.ts');
+  const maxBytes = config.exposures.queueBytes;
+  return { ...messages, exposures: createNatsExposureQueue({ ...parts, maxBytes }) };
 }
 
 async function closeAll({
@@ -205,9 +241,10 @@ async function closeAll({
   shown,
   registry,
   signals,
+  exposures,
   connections,
 }: Backend): Promise<void> {
-  for (const part of [registry, signals, bus, projection, shown, log, ...connections])
+  for (const part of [exposures, registry, signals, bus, projection, shown, log, ...connections])
     await part?.[Symbol.asyncDispose]();
 }
 
@@ -241,17 +278,21 @@ async function assemble(
   ending.addEventListener('abort', () => fleet.drain(), { once: true });
   const { heartbeatMs, maxWatchAgeMs: maxAgeMs } = config;
   const options = { ...DEFAULT_WATCH_OPTIONS, heartbeatMs, maxAgeMs };
-  const watch: WatchParts = { catalog, access, clock, hub, ending, options };
+  const recorder = recorderOf(backend, config, { catalog, clock, pepper, process: self.id, report });
+  const watch: WatchParts = { catalog, access, clock, hub, recorder, ending, options };
+  const contextLimits = DEFAULT_CONTEXT_LIMITS;
   return {
-    ...{ catalog, writer, access, fleet, hub, pepper, random: randomBytes, isFirstStart },
+    ...{ catalog, writer, access, fleet, hub, recorder, pepper, random: randomBytes, isFirstStart },
     admission: new Admission(config.admission, clock),
     history: new History(log),
     adopt: (adoption) => adoptHistory({ ...backend, catalog, clock, fleet }, adoption),
-    evaluation: { catalog, access, clock, watch, contextLimits: DEFAULT_CONTEXT_LIMITS, serverVersion },
+    evaluation: { catalog, access, clock, watch, recorder, contextLimits, serverVersion },
     async [Symbol.asyncDispose]() {
+      await recorder?.stop(config.shutdownMs * FLUSH_SHARE);
       hub[Symbol.dispose]();
       schedules?.[Symbol.dispose]();
       access[Symbol.dispose]();
+      await recorder?.[Symbol.asyncDispose]();
       for (const projector of projectors) await projector[Symbol.asyncDispose]();
       await fleet[Symbol.asyncDispose]();
       await catalog[Symbol.asyncDispose]();
@@ -259,6 +300,15 @@ async function assemble(
       clock[Symbol.dispose]();
     },
   };
+}
+
+function recorderOf(
+  { exposures: queue }: Backend,
+  { exposures: settings }: Config,
+  parts: Omit<RecorderParts, 'queue' | 'maxBytes'>,
+): Recorder | undefined {
+  if (queue === undefined || settings === undefined) return undefined;
+  return new Recorder({ ...parts, queue, maxBytes: settings.bufferBytes });
 }
 
 /** Whoever starts from its disk cannot wait until it is known whether its pepper is that of the others. */

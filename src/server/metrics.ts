@@ -29,6 +29,7 @@ export interface Counter {
 export interface Metrics {
   readonly recordCall: RecordCall;
   gauge(name: string, description: string, read: () => number): void;
+  add(gauge: Gauge): void;
   /** Returns what counts one of the things, whose names are from a small fixed set. */
   counter(name: string, description: string, label: string): (thing: string) => void;
   /** Everything there is to know, in the text format of Prometheus. */
@@ -51,6 +52,7 @@ export function createMetrics(): Metrics {
       counters.push({ name, description, label, counts });
       return (thing) => void counts.set(thing, (counts.get(thing) ?? 0) + 1);
     },
+    add: (gauge) => void gauges.push(gauge),
     text: async () => {
       page ??= import('./metrics-page.ts').then(({ createMetricsPage }) =>
         createMetricsPage(calls, gauges, counters),

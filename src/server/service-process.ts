@@ -3,6 +3,7 @@ import type { Refused } from '../rpc/refusal.ts';
 import { type App, compose, lockDirectory, processClock, type Role } from './compose.ts';
 import type { Config, Exposure } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { observeRecorder } from './exposure-gauges.ts';
 import { withFastPath } from './fast-path.ts';
 import { watchFreshness } from './freshness.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
@@ -183,6 +184,7 @@ function observe(app: App, metrics: Metrics): void {
     'Stored objects and changes that this build does not understand.',
     () => state().quarantined ?? 0,
   );
+  if (app.recorder !== undefined) observeRecorder(app.recorder, metrics);
   metrics.gauge('vexil.projects', 'Projects.', () => app.catalog.projects().length);
 }
 

@@ -48,7 +48,7 @@ export async function startFleet(root: string, count: number): Promise<Fleet> {
       VEXIL_NATS_URL: `nats://127.0.0.1:${nats.port}`,
     };
     const env = { ...environmentOf(dataDirOf(name)), ...shared, ...own };
-    const server = await startServer('src/cli/main.ts', { args: ['serve'], cwd: root, env });
+    const server = await startServer('src/cli/vexil.js', { args: ['serve'], cwd: root, env });
     replicas.push({ name, port: stack.use(server).port, mongo, nats });
   }
   const { flags } = scenarioOf(`all-flags ${FLAGS}`);

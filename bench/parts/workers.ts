@@ -54,7 +54,7 @@ function nameOf(count: number): string {
 }
 
 function hasWorkers(root: string): boolean {
-  const help = execFileSync(process.execPath, ['src/cli/main.ts', 'serve', '--help'], { cwd: root });
+  const help = execFileSync(process.execPath, ['src/cli/vexil.js', 'serve', '--help'], { cwd: root });
   return help.toString().includes('--workers');
 }
 

@@ -22,7 +22,7 @@ export async function servePlainly(
   args: readonly string[] = [],
 ): Promise<PlainServer> {
   const startedAtMs = performance.now();
-  const child = spawn(process.execPath, ['src/cli/main.ts', 'serve', ...args], {
+  const child = spawn(process.execPath, ['src/cli/vexil.js', 'serve', ...args], {
     cwd: root,
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...environmentOf(dataDir) },
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -31,7 +31,7 @@ export async function startVexil(flags: readonly BenchFlag[], options: VexilOpti
   const directory = await mkdtemp(join(tmpdir(), 'vexil-bench-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   const { port, pid, probe } = stack.use(
-    await startServer('src/cli/main.ts', {
+    await startServer('src/cli/vexil.js', {
       args: ['serve'],
       cwd: options.root,
       env: { ...environmentOf(directory), ...options.env },

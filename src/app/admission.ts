@@ -51,6 +51,11 @@ export class Admission {
     this.#calls.take(keyId);
   }
 
+  /** What counts one call each time, as `call` does: for a stream, whose messages are calls and come close together. */
+  callCounter(keyId: string): () => void {
+    return this.#calls.taker(keyId);
+  }
+
   /**
    * Counts a wrong key. Rejects with `exhausted` when an address presents too many; its right keys are not affected,
    * for many callers may share an address.
@@ -80,13 +85,25 @@ export class Admission {
   }
 }
 
+interface Bucket {
+  tokens: number;
+  /** When they were counted. */
+  at: number;
+  /** Taken out of the tokens already, to be used without a look at the clock. */
+  granted: number;
+}
+
+/** Of a second's worth of tokens, so much is granted at once. */
+const GRANT_SHARE = 1 / 1_000;
+
 /** A second's worth of tokens for each name, refilled as time passes. */
 class Buckets {
   readonly #perSecond: number;
   readonly #clock: Clock;
   readonly #reason: string;
   readonly #message: string;
-  #used = new Map<string, { tokens: number; at: number }>();
+  readonly #mostGranted: number;
+  #used = new Map<string, Bucket>();
   #sweptAt = 0;
 
   constructor(perSecond: number, clock: Clock, reason: string, message: string) {
@@ -94,25 +111,50 @@ class Buckets {
     this.#clock = clock;
     this.#reason = reason;
     this.#message = message;
+    this.#mostGranted = Math.max(1, Math.floor(perSecond * GRANT_SHARE));
   }
 
   take(name: string): void {
-    if (this.#perSecond === 0) return;
+    if (this.#perSecond > 0) this.#takeFrom(this.#used.get(name), name);
+  }
+
+  /** Takes one each time, without looking for the name when there is no need. */
+  taker(name: string): () => void {
+    if (this.#perSecond === 0) return () => undefined;
+    let bucket = this.#used.get(name);
+    return () => {
+      bucket = this.#takeFrom(bucket, name);
+    };
+  }
+
+  /** From that bucket, or from the one that the name has by now. */
+  #takeFrom(found: Bucket | undefined, name: string): Bucket {
+    const bucket = found !== undefined && found.granted > 0 ? found : this.#granting(name);
+    bucket.granted--;
+    return bucket;
+  }
+
+  #granting(name: string): Bucket {
     const at = this.#clock.monotonic();
     this.#sweep(at);
-    const bucket = this.#used.get(name);
-    if (bucket === undefined) {
-      this.#used.set(name, { tokens: this.#perSecond - 1, at });
-      return;
-    }
+    const bucket = this.#used.get(name) ?? this.#fill(name, at);
+    if (bucket.granted > 0) return bucket;
     const refilled = ((at - bucket.at) / 1_000) * this.#perSecond;
     const tokens = Math.min(this.#perSecond, bucket.tokens + refilled);
     if (tokens < 1) {
       const retryAfterMs = Math.ceil(1_000 / this.#perSecond);
       throw new FlagError('exhausted', this.#message, { reason: this.#reason, retryAfterMs });
     }
-    bucket.tokens = tokens - 1;
+    bucket.granted = Math.min(this.#mostGranted, Math.floor(tokens));
+    bucket.tokens = tokens - bucket.granted;
     bucket.at = at;
+    return bucket;
+  }
+
+  #fill(name: string, at: number): Bucket {
+    const bucket = { tokens: this.#perSecond, at, granted: 0 };
+    this.#used.set(name, bucket);
+    return bucket;
   }
 
   /** After a second without a call a bucket is full, and need not be known. */

@@ -21,6 +21,8 @@ export interface CatalogParts extends Omit<FollowedParts, 'applied'> {
 }
 
 const REACH_MS = 5_000;
+/** Whoever has something to serve does not wait longer for a log that does not say that it is away. */
+const START_MS = 500;
 /** Whoever waits for the log does not wait longer for what cannot be read although the log is there. */
 const LOAD_MS = 10_000;
 
@@ -50,18 +52,26 @@ export class Catalog implements AsyncDisposable {
   }
 
   /**
-   * Loads everything and begins to follow the log. If the log cannot be reached it begins with what was saved earlier;
-   * without that it waits until the log can be read. Rejects only if it is disposed of before.
+   * Loads everything and begins to follow the log. If the log is not reached at once it begins with what was saved
+   * earlier; without that it waits until the log can be read. Rejects only if it is disposed of before.
    */
   async start(): Promise<void> {
     await this.#projects.restore();
     const hasState = this.#projects.all().length > 0;
     this.#subscription = this.#parts.bus.subscribe((notice) => this.#hear(notice));
-    const isReached = await this.#polling.start();
+    const reaching = this.#polling.start();
+    const isReached = hasState ? await this.#soon(reaching) : await reaching;
     const { report } = this.#parts;
     if (hasState && !isReached) report('begins with what was saved, for the log cannot be reached', {});
     if (!hasState && !isReached) report('waits for the log, for nothing was saved', {});
     if (!hasState) await this.#loaded.promise;
+  }
+
+  /** Whether the log is reached, as far as that shows in half a second. */
+  async #soon(reaching: Promise<boolean>): Promise<boolean> {
+    const { promise: late, resolve } = Promise.withResolvers<boolean>();
+    using _timer = this.#parts.clock.after(START_MS, () => resolve(false));
+    return await Promise.race([reaching, late]);
   }
 
   /** Every project that exists, archived ones included, in code point order. */
@@ -150,7 +160,10 @@ export class Catalog implements AsyncDisposable {
   /** The same for everything that this replica knows, but for projects in trouble. */
   stalestMs(): number {
     const followed = this.#projects.all().filter(({ trouble }) => trouble === undefined);
-    return followed.reduce((stalest, live) => Math.max(stalest, live.stalenessMs()), this.silenceMs());
+    // What was restored has an age as well: then that of the instance's own log was noted with each look at all heads.
+    const isRestored = this.#firstReachedAt === undefined && this.#projects.known(SYSTEM) !== undefined;
+    const youngest = isRestored ? 0 : this.silenceMs();
+    return followed.reduce((stalest, live) => Math.max(stalest, live.stalenessMs()), youngest);
   }
 
   /** Milliseconds since the log was last reached. */

@@ -4,6 +4,7 @@ import type { Violation } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import type { Flag, FlagSettings } from '../core/model.ts';
 import { validateFlag } from '../core/validate-flag.ts';
+import { validateRecording } from '../core/validate-recording.ts';
 import {
   type ReferenceLookup,
   validateFlagReferences,
@@ -42,8 +43,12 @@ export function contentViolations(
       return under('release', found);
     }
     case 'project':
+      return under('project', textViolations(object.state, limits));
     case 'environment':
-      return under(object.kind, textViolations(object.state, limits));
+      return under('environment', [
+        ...textViolations(object.state, limits),
+        ...validateRecording(object.state.recording, limits),
+      ]);
     case 'key':
       return under('key', textViolations({ ...object.state, description: '' }, limits));
   }

@@ -35,11 +35,21 @@ export function decide(
  */
 export function forClients(outcome: Outcome): Outcome {
   if (outcome.detail === '' && outcome.ruleId === '') return outcome;
-  return perOutcome(publicForms, outcome, () => ({ ...outcome, detail: '', ruleId: '' }));
+  return perOutcome(publicForms, outcome, () => {
+    const publicForm = { ...outcome, detail: '', ruleId: '' };
+    originals.set(publicForm, outcome);
+    return publicForm;
+  });
+}
+
+/** What an outcome was before it was made public: with all that the flag's owners may know. */
+export function originalOf(outcome: Outcome): Outcome {
+  return originals.get(outcome) ?? outcome;
 }
 
 // An outcome is one object as long as its flag stays the same, and so is what is made from it alone.
 const publicForms = new WeakMap<Outcome, Outcome>();
+const originals = new WeakMap<Outcome, Outcome>();
 const mismatched = new WeakMap<Outcome, Outcome>();
 const digests = new WeakMap<Outcome, string>();
 
@@ -50,10 +60,11 @@ export function notFound(flag: string): Outcome {
 
 /** The answer to a caller who expects another type than the flag has. */
 export function typeMismatch(outcome: Outcome): Outcome {
-  const { flag, type, flagVersion } = outcome;
-  return perOutcome(mismatched, outcome, () =>
-    valueless(flag, 'TYPE_MISMATCH', `is of type ${type}`, flagVersion),
-  );
+  const { flag, type, flagVersion, recordExposures } = outcome;
+  return perOutcome(mismatched, outcome, () => ({
+    ...valueless(flag, 'TYPE_MISMATCH', `is of type ${type}`, flagVersion),
+    recordExposures,
+  }));
 }
 
 /** Whether an outcome has a value of another type than expected. No expectation is met by everything. */

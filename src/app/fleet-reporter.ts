@@ -8,7 +8,7 @@ export interface ReporterParts {
   readonly gapMs: number;
   /** What is to be said now. */
   readonly current: () => ReplicaReport;
-  /** Hears of a failure once, until a report gets through again. */
+  /** Hears of a second failure in a row, until a report gets through again. */
   readonly failed: (error: unknown) => void;
 }
 
@@ -16,7 +16,7 @@ export interface ReporterParts {
 export class Reporter implements AsyncDisposable {
   readonly #parts: ReporterParts;
   #isDue = false;
-  #isFailing = false;
+  #failures = 0;
   #running: Promise<void> | undefined;
   #pause: Disposable | undefined;
   #isOpen = true;
@@ -44,10 +44,10 @@ export class Reporter implements AsyncDisposable {
     this.#isDue = false;
     try {
       await registry.report(current());
-      this.#isFailing = false;
+      this.#failures = 0;
     } catch (error) {
-      if (!this.#isFailing) failed(error);
-      this.#isFailing = true;
+      // The first may be one before there was a connection.
+      if (++this.#failures === 2) failed(error);
     }
     this.#running = undefined;
     if (!this.#isOpen) return;

@@ -1,4 +1,5 @@
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { createRequire } from 'node:module';
+import type { Ajv2020 } from 'ajv/dist/2020.js';
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { Violation } from '../core/errors.ts';
 import type { Flag } from '../core/model.ts';
@@ -8,7 +9,15 @@ const MAX_SCHEMA_BYTES = 16_384;
 /** Over all variations; some tens of milliseconds at worst. */
 const MAX_STEPS = 300_000;
 
-const dialect = new Ajv2020({ strict: false, validateFormats: false, logger: false });
+let loaded: Ajv2020 | undefined;
+
+/** Large, and needed only when somebody writes a schema. */
+function dialect(): Ajv2020 {
+  if (loaded !== undefined) return loaded;
+  const library: typeof import('ajv/dist/2020.js') = createRequire(import.meta.url)('ajv/dist/2020.js');
+  loaded = new library.Ajv2020({ strict: false, validateFormats: false, logger: false });
+  return loaded;
+}
 
 /** Where a json flag breaks its own JSON Schema (draft 2020-12), or what is wrong with the schema. */
 export function schemaViolations(flag: Flag): Violation[] {
@@ -19,8 +28,9 @@ export function schemaViolations(flag: Flag): Violation[] {
   if (Buffer.byteLength(JSON.stringify(schema)) > MAX_SCHEMA_BYTES)
     return [{ path, message: `must be at most ${MAX_SCHEMA_BYTES} bytes` }];
   try {
-    if (dialect.validateSchema(schema) !== true)
-      return [{ path, message: dialect.errorsText(dialect.errors, { dataVar: '' }) }];
+    const rules = dialect();
+    if (rules.validateSchema(schema) !== true)
+      return [{ path, message: rules.errorsText(rules.errors, { dataVar: '' }) }];
     const check = new SchemaCheck(schema, MAX_STEPS);
     return flag.variations.flatMap(({ value }, index) => {
       const problem = check.problemIn(value);

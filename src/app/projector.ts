@@ -1,4 +1,5 @@
 import type { Operation } from '../core/change.ts';
+import { FlagError } from '../core/errors.ts';
 import type { Instant } from '../core/model.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { NotedPosition, Position, Projection } from '../ports/projection.ts';
@@ -97,7 +98,13 @@ export class Projector implements AsyncDisposable {
 
   async #flush(): Promise<void> {
     const { catalog, notes } = this.#parts;
+    let isAway = false;
     for (const project of new Set([...this.#unseen, ...this.#backlogs.keys()])) {
+      // Whoever waits for each in vain does not come to its end in time.
+      if (isAway) {
+        this.#soon(RETRY_MS);
+        break;
+      }
       const backlog = this.#backlogs.get(project) ?? [];
       this.#backlogs.delete(project);
       const state = catalog.known(project);
@@ -107,6 +114,7 @@ export class Projector implements AsyncDisposable {
       const isDone = await this.#save(state, backlog).catch((error: unknown) => {
         this.#complaints.make(FAILED, project, { project, error });
         if (this.#repairs) this.#again(project);
+        isAway = error instanceof FlagError && error.details.reason === 'STORE_UNREACHABLE';
         return true;
       });
       if (!isDone) this.#putBack(project, backlog);

@@ -109,6 +109,19 @@ const ramp = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const guard = z.strictObject({
+  event: text,
+  worse: z.enum(['higher', 'lower']),
+  threshold: weight.exactOptional(),
+  relativeRegression: z.number().exactOptional(),
+  minimumSample: z.number(),
+  windowSeconds: z.number(),
+  stages: z.array(weight),
+  onRegression: z.enum(['step_back', 'halt']),
+});
+
+const guardState = z.strictObject({ status: z.enum(['watching', 'resting']), since: text, note: text });
+
 const rule = z.strictObject({
   id: text,
   name: text,
@@ -118,6 +131,8 @@ const rule = z.strictObject({
   serve,
   ramp: ramp.exactOptional(),
   recordExposures: z.boolean(),
+  guard: guard.exactOptional(),
+  guardState: guardState.exactOptional(),
 });
 
 const scheduledAction = z.discriminatedUnion('kind', [
@@ -179,9 +194,15 @@ const key = z.strictObject({
   createdAt: text,
 });
 
+const environment = project.extend({
+  recording: z
+    .strictObject({ disabled: z.boolean(), keptAttributes: texts, hashTargetingKeys: z.boolean() })
+    .exactOptional(),
+});
+
 const objectState: z.ZodType<ObjectState> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('project'), state: project }),
-  z.strictObject({ kind: z.literal('environment'), state: project }),
+  z.strictObject({ kind: z.literal('environment'), state: environment }),
   z.strictObject({ kind: z.literal('flag'), state: flag }),
   z.strictObject({ kind: z.literal('settings'), environment: text, state: settings }),
   z.strictObject({ kind: z.literal('segment'), state: segment }),

@@ -19,11 +19,6 @@ export class Turns {
     this.#options = options;
   }
 
-  /** How many wait. */
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
   /** Resolves when it is one's turn, which ends when the handle is disposed, or when it has been held for long. */
   async take(): Promise<Disposable> {
     if (!this.#isOpen && (this.#taken >= this.#options.limit || this.#waiting.size > 0))

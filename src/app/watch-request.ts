@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Access } from './access.ts';
 import type { Catalog } from './catalog.ts';
 import type { Place } from './environment-access.ts';
+import type { Recorder } from './exposures/recorder.ts';
 import type { Principal } from './principal.ts';
 import { scopeDigest, shortHash, writeToken } from './resume-token.ts';
 import type { WatchHub } from './watch-hub.ts';
@@ -16,6 +17,8 @@ export interface WatchRequest {
   readonly flagKeys: readonly string[] | undefined;
   /** Empty: from the beginning. */
   readonly resumeToken: string;
+  /** `name/version` of the program that watches; empty if it does not say. */
+  readonly client?: string;
   /** Ends the call without a word: for a watcher that does not read. */
   readonly terminate: () => void;
 }
@@ -25,6 +28,8 @@ export interface WatchParts {
   readonly access: Access;
   readonly clock: Clock;
   readonly hub: WatchHub;
+  /** Absent: nothing is recorded. */
+  readonly recorder?: Recorder | undefined;
   /** Aborted when the service is about to end. */
   readonly ending: AbortSignal;
   readonly options: WatchOptions;

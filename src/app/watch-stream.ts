@@ -5,7 +5,13 @@ import { type Delta, type Point, rememberStep, type Stand, stepTaken } from './s
 import type { Touched } from './touched.ts';
 import { DecisionsView } from './watch-decisions.ts';
 import { DefinitionsView, FilteredDefinitionsView } from './watch-definitions.ts';
-import { type GoodbyeReason, isEmpty, type StartReason, type WatchEvent } from './watch-events.ts';
+import {
+  type Content,
+  type GoodbyeReason,
+  isEmpty,
+  type StartReason,
+  type WatchEvent,
+} from './watch-events.ts';
 import { scopeOf, type WatchParts, type WatchRequest } from './watch-request.ts';
 import { sizeOfContent } from './watch-size.ts';
 import { startReason } from './watch-start.ts';
@@ -161,6 +167,7 @@ export class WatchStream implements Disposable {
     const seen = this.#seen;
     this.#told = seen;
     this.#saidAt = ms;
+    this.#record(snapshot, content);
     const delta: Delta = {
       ...{ kind: 'delta', from: stand.toldRevision, to: snapshot.revision, cause, content },
       token: this.#token(seen),
@@ -204,7 +211,10 @@ export class WatchStream implements Disposable {
     const { parts, lines } = this.#view.full(snapshot, moment.ms);
     this.#moveTo(moment);
     yield this.#hello('full', reason, snapshot.revision);
-    for (const content of parts) yield { kind: 'part', content };
+    for (const content of parts) {
+      this.#record(snapshot, content);
+      yield { kind: 'part', content };
+    }
     this.#told = this.#seen;
     this.#saidAt = moment.ms;
     const stateHash = stateHashOf(lines);
@@ -229,7 +239,14 @@ export class WatchStream implements Disposable {
     yield this.#hello('changes', 'resumed', snapshot.revision);
     this.#told = this.#seen;
     const cause = snapshot.revision > from ? 'change' : 'schedule';
+    this.#record(snapshot, content);
     yield { kind: 'delta', from, to: snapshot.revision, cause, content, token: this.#token(this.#seen) };
+  }
+
+  #record(snapshot: Snapshot, { decisions }: Content): void {
+    const { view, client } = this.#request;
+    if (view.kind === 'decisions')
+      this.#parts.recorder?.many('watch', snapshot, decisions, view.context, this.#parts.clock.now(), client);
   }
 
   #touched(after: number, upTo: number): Touched | undefined | Promise<Touched | undefined> {

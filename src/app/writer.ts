@@ -13,7 +13,9 @@ import { checkHalts } from './check-halts.ts';
 import { checkOperations } from './check-operations.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetProgress } from './fleet-progress.ts';
+import { withGuardStates } from './guards/guard-states.ts';
 import { applyOperations, objectOf, type ProjectState, type Stored } from './project-state.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** What a caller wants written, besides the content. */
 export interface Intent {
@@ -63,6 +65,7 @@ export interface WriterParts {
   readonly log: ChangeLog;
   readonly bus: ChangeBus;
   readonly catalog: Catalog;
+  /** The one that all who use the log share. */
   readonly clock: Clock;
   readonly limits: Limits;
   /** Without one nobody waits for it. */
@@ -72,7 +75,12 @@ export interface WriterParts {
 const ATTEMPTS = 8;
 
 /** What nothing holds up. */
-const HALTS: ReadonlySet<string> = new Set(['flag.halt', 'flag.resume', 'flag.scheduled.halt']);
+const HALTS: ReadonlySet<string> = new Set([
+  'flag.halt',
+  'flag.resume',
+  'flag.scheduled.halt',
+  'flag.guard.halt',
+]);
 
 /**
  * The only way to change anything: plans against the head, checks the outcome, appends at head + 1. Writes of a
@@ -85,7 +93,7 @@ export class Writer {
   readonly #clock: Clock;
   readonly #limits: Limits;
   readonly #fleet: WriterParts['fleet'];
-  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #queues = new Map<string, WriteQueue>();
 
   constructor(parts: WriterParts) {
     this.#log = parts.log;
@@ -97,18 +105,20 @@ export class Writer {
   }
 
   /**
-   * Resolves once the change is durable and applied here, and the wait for the fleet, if any, is over. Rejects with `conflict` when others keep winning, with
-   * `invalid` for a used idempotency key with other content, with whatever the plan or the checks refuse.
+   * Resolves once the change is durable and applied here, and the wait for the fleet, if any, is over. Rejects with
+   * `conflict` when others keep winning, with `invalid` for a used idempotency key with other content, with `unavailable`
+   * if the log cannot be reached, with whatever the plan or the checks refuse. What nothing holds up goes before the rest.
    */
-  commit(intent: Intent, plan: Plan): Promise<Committed> {
-    const before = this.#queues.get(intent.project) ?? Promise.resolve();
-    const result = before.then(() => this.#commit(intent, plan));
-    const settled = result.catch(() => undefined);
-    this.#queues.set(intent.project, settled);
-    void settled.then(() => {
-      if (this.#queues.get(intent.project) === settled) this.#queues.delete(intent.project);
-    });
-    return result.then((committed) => this.#everywhere(intent, committed));
+  async commit(intent: Intent, plan: Plan): Promise<Committed> {
+    const { project, action } = intent;
+    const queue = this.#queues.get(project) ?? new WriteQueue(this.#clock);
+    this.#queues.set(project, queue);
+    try {
+      const committed = await queue.run(HALTS.has(action), () => this.#commit(intent, plan));
+      return await this.#everywhere(intent, committed);
+    } finally {
+      if (queue.isIdle && this.#queues.get(project) === queue) this.#queues.delete(project);
+    }
   }
 
   async #everywhere({ project, fleetWait, validateOnly }: Intent, committed: Committed): Promise<Committed> {
@@ -125,9 +135,11 @@ export class Writer {
     }
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const state = await this.#catalog.catchUp(intent.project);
-      const now = laterOf(new Date(this.#clock.now()).toISOString(), state.time);
+      const now = new Date(this.#clock.now()).toISOString();
       const planned = plan(state, now);
-      const operations = planned.operations.filter((operation) => changesAnything(state, operation));
+      const operations = withGuardStates(state, planned.operations, now).filter((operation) =>
+        changesAnything(state, operation),
+      );
       const next = applyOperations(state, operations, state.revision + 1);
       if (!intent.mayHalt) checkHalts(state, next, operations);
       checkOperations(state, next, operations, this.#limits);
@@ -137,7 +149,7 @@ export class Writer {
         return { revision, time, replayed: false, unchanged: true, warnings, operations, state: next };
       }
       if (!HALTS.has(intent.action) && this.#catalog.isTooNew(intent.project)) throw tooNew(intent.project);
-      const change = makeChange(intent, state, now, operations);
+      const change = makeChange(intent, state, laterOf(now, state.time), operations);
       const startedAt = this.#clock.monotonic();
       const result = await this.#log.append(change);
       if (result.kind === 'already_done' && result.change.hash !== change.hash)

@@ -1,9 +1,4 @@
-import { enableCompileCache } from 'node:module';
-import { fileURLToPath } from 'node:url';
-
-// What Node makes of our sources is kept beside them, where nobody else can write: the next start takes half the time.
-enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/vexil', import.meta.url)));
-const { run } = await import('./run.ts');
+import { run } from './run.ts';
 
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());

@@ -95,6 +95,32 @@ export type Ramp =
       readonly toWeight: number;
     };
 
+/** Watches those who get a variation by a rule, and moves its rollout. Shares are weights: `WHOLE` is everybody. */
+export interface Guard {
+  /** Empty: errors and crashes. */
+  readonly event: string;
+  readonly worse: 'higher' | 'lower';
+  /** The worst share of people with such an event that is still fine. */
+  readonly threshold?: number;
+  /** By how much of the default variation's share it may be worse. */
+  readonly relativeRegression?: number;
+  /** People of each variation. */
+  readonly minimumSample: number;
+  readonly windowSeconds: number;
+  /** Weights, ascending. Empty: it never moves forward. */
+  readonly stages: readonly number[];
+  readonly onRegression: 'step_back' | 'halt';
+}
+
+export interface GuardState {
+  /** `resting`: it acted on a regression, and leaves the rest to people. */
+  readonly status: 'watching' | 'resting';
+  /** What is older does not count. */
+  readonly since: Instant;
+  /** The numbers by which it acted last. */
+  readonly note: string;
+}
+
 export interface Rule {
   readonly id: string;
   readonly name: string;
@@ -108,6 +134,9 @@ export interface Rule {
   readonly ramp?: Ramp;
   /** False: what this rule decides is not recorded. */
   readonly recordExposures: boolean;
+  readonly guard?: Guard;
+  /** Kept by the writer as long as there is a guard; what a caller says about it does not count. */
+  readonly guardState?: GuardState;
 }
 
 export type Operator =
@@ -250,11 +279,30 @@ export interface Project {
   readonly updatedAt: Instant;
 }
 
+/** How what is evaluated in an environment is recorded. */
+export interface Recording {
+  /** True: nothing is. */
+  readonly disabled: boolean;
+  /** The attributes of contexts that may be kept with their targeting key; all others never leave the process. */
+  readonly keptAttributes: readonly string[];
+  /** True: instead of targeting keys, keyed hashes of them are kept. */
+  readonly hashTargetingKeys: boolean;
+}
+
+/** For environments that say nothing about it. */
+export const DEFAULT_RECORDING: Recording = Object.freeze({
+  disabled: false,
+  keptAttributes: Object.freeze([]),
+  hashTargetingKeys: false,
+});
+
 export interface Environment {
   readonly key: string;
   readonly name: string;
   readonly description: string;
   readonly archived: boolean;
+  /** Absent: `DEFAULT_RECORDING`. */
+  readonly recording?: Recording;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
 }

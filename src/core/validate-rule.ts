@@ -10,6 +10,7 @@ import {
 import type { Limits } from './limits.ts';
 import { type Ramp, type RampStep, type Rule, type Serve, WHOLE } from './model.ts';
 import { checkCondition } from './validate-condition.ts';
+import { checkGuard } from './validate-guard.ts';
 
 /** What the rules of a flag are checked against. */
 export interface RulePlace {
@@ -44,6 +45,7 @@ function checkRule(rule: Rule, path: string, place: RulePlace): void {
   if (rule.ramp?.kind === 'steps' && rule.rollout === undefined)
     report(`${path}.rollout`, 'is needed with a ramp of steps: it says who is in before the first one');
   checkServe(rule.serve, `${path}.serve`, place);
+  if (rule.guard !== undefined) checkGuard(rule.guard, rule, path, limits, report);
 }
 
 function checkServe(serve: Serve, path: string, place: RulePlace): void {

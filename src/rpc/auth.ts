@@ -1,6 +1,7 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
-import type { ContextValues, Interceptor } from '@connectrpc/connect';
+import type { ContextValues, Interceptor, StreamRequest } from '@connectrpc/connect';
+import { AnalyticsService } from '../../gen/vexil/v1/analytics_service_pb.ts';
 import { EvaluationService } from '../../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
 import { FleetService } from '../../gen/vexil/v1/fleet_service_pb.ts';
@@ -14,8 +15,10 @@ import type { Admission } from '../app/admission.ts';
 import { type Principal, SYSTEM } from '../app/principal.ts';
 import { FlagError } from '../core/errors.ts';
 import type { Scope } from '../core/model.ts';
-import { admit, tokenIn } from './admit.ts';
+import { admit, type Presented, tokenIn } from './admit.ts';
 import { addressKey, principalKey } from './principal-key.ts';
+import { type Refusal, type Refused, refusalFrom } from './refusal.ts';
+import { TRACEPARENT } from './trace-context.ts';
 
 /** What a key must be to call a method. */
 type Demand =
@@ -27,6 +30,7 @@ type Demand =
   | { readonly kind: 'management'; readonly scope: Scope };
 
 const MANAGEMENT: readonly DescService[] = [
+  AnalyticsService,
   FlagService,
   FleetService,
   HistoryService,
@@ -36,9 +40,19 @@ const MANAGEMENT: readonly DescService[] = [
   SegmentService,
 ];
 
+/** Sums that tell nothing of anybody in particular. */
+const FIGURES: readonly DescMethod[] = [
+  AnalyticsService.method.queryEvaluations,
+  AnalyticsService.method.listFlagActivity,
+  AnalyticsService.method.getFlagHealth,
+  AnalyticsService.method.listFlagHealth,
+  AnalyticsService.method.getFlagConversions,
+];
+
 /** The one table of who may call what. A method that it does not know is management, and needs everything it can. */
 function demandOf(service: DescService, method: DescMethod): Demand {
-  if (service.typeName === EvaluationService.typeName) return { kind: 'evaluation' };
+  if (service.typeName === EvaluationService.typeName || FIGURES.includes(method))
+    return { kind: 'evaluation' };
   if (!MANAGEMENT.some(({ typeName }) => typeName === service.typeName)) return { kind: 'open' };
   if (method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS)
     return { kind: 'management', scope: 'read' };
@@ -59,11 +73,7 @@ export type Doorkeeper = (
 ) => Promise<Principal | undefined>;
 
 /** Whom `authInterceptor` asks, and whoever wants to know earlier. `refused` hears of everybody who is not let in. */
-export function doorkeeper(
-  access: Access,
-  admission: Admission,
-  refused: (refusal: Refusal) => void,
-): Doorkeeper {
+export function doorkeeper(access: Access, admission: Admission, refused: Refused): Doorkeeper {
   return async (method, header, values) => {
     if (demandOf(method.parent, method).kind === 'open') return undefined;
     const known = values.get(principalKey);
@@ -72,15 +82,11 @@ export function doorkeeper(
         access.check(known);
         return known;
       }
-      const principal = await admit(access, admission, {
-        token: tokenIn(header.get('authorization'), header.get('x-api-key')),
-        origin: header.get('origin'),
-        address: () => values.get(addressKey),
-      });
+      const principal = await admit(access, admission, presentedIn({ header, contextValues: values }));
       values.set(principalKey, principal);
       return principal;
     } catch (error) {
-      if (error instanceof FlagError) refused(refusalOf(method, error));
+      if (error instanceof FlagError) refused(refusalOf({ method, header, contextValues: values }, error));
       throw error;
     }
   };
@@ -90,38 +96,65 @@ export function doorkeeper(
  * Has everybody asked who has not been yet, and refuses what their key does not allow. Throws FlagErrors, so it belongs
  * inside the error interceptor.
  */
-export function authInterceptor(ask: Doorkeeper, refused: (refusal: Refusal) => void): Interceptor {
+export function authInterceptor(ask: Doorkeeper, refused: Refused): Interceptor {
   return (next) => async (request) => {
-    const { method } = request;
-    const principal = await ask(method, request.header, request.contextValues);
+    const { method, header, contextValues } = request;
+    const principal = await ask(method, header, contextValues);
     const demand = demandOf(request.service, method);
     if (demand.kind !== 'management' || principal === undefined) return next(request);
     try {
       checkManagement(principal, demand.scope, request);
     } catch (error) {
-      if (error instanceof FlagError) refused(refusalOf(method, error));
+      if (error instanceof FlagError) refused(refusalOf(request, error));
       throw error;
     }
     return next(request);
   };
 }
 
-function refusalOf(method: DescMethod, error: FlagError): Refusal {
-  return { method: `${method.parent.typeName}/${method.name}`, why: error.message };
+interface Asking {
+  readonly method: DescMethod;
+  readonly header: Headers;
+  readonly contextValues: ContextValues;
 }
 
-/** Counts streams, per key and per address, for as long as they last. Belongs inside the auth interceptor. */
-export function streamInterceptor(admission: Admission): Interceptor {
+function refusalOf(asking: Asking, error: FlagError): Refusal {
+  const { method, header } = asking;
+  const name = `${method.parent.typeName}/${method.name}`;
+  return refusalFrom(name, error, presentedIn(asking), header.get(TRACEPARENT));
+}
+
+function presentedIn({ header, contextValues }: Pick<Asking, 'header' | 'contextValues'>): Presented {
+  return {
+    token: tokenIn(header.get('authorization'), header.get('x-api-key')),
+    origin: header.get('origin'),
+    address: () => contextValues.get(addressKey),
+  };
+}
+
+/**
+ * Counts streams, per key and per address, for as long as they last; where a caller sends many messages, each is a call.
+ * Belongs inside the auth interceptor. `refused` hears of every refusal.
+ */
+export function streamInterceptor(admission: Admission, refused: Refused): Interceptor {
   return (next) => async (request) => {
     if (!request.stream) return next(request);
     const keyId = request.contextValues.get(principalKey)?.keyId;
-    const seat = admission.stream(keyId, request.contextValues.get(addressKey));
+    const reporting = <T>(count: () => T): T => {
+      try {
+        return count();
+      } catch (error) {
+        if (error instanceof FlagError) refused(refusalOf(request, error));
+        throw error;
+      }
+    };
+    const seat = reporting(() => admission.stream(keyId, request.contextValues.get(addressKey)));
     const leave = () => seat[Symbol.dispose]();
     request.signal.addEventListener('abort', leave, { once: true });
     // Whoever left before this is not told of any more.
     if (request.signal.aborted) leave();
     try {
-      const response = await next(request);
+      const response = await next(counted(request, keyId, admission, reporting));
       return response.stream ? { ...response, message: untilEnd(response.message, leave) } : response;
     } catch (error) {
       leave();
@@ -130,17 +163,31 @@ export function streamInterceptor(admission: Admission): Interceptor {
   };
 }
 
+/** The same request. A caller without a key has no calls to use up. */
+function counted(
+  request: StreamRequest,
+  keyId: string | undefined,
+  admission: Admission,
+  reporting: (count: () => void) => void,
+): StreamRequest {
+  if (keyId === undefined || request.method.methodKind === 'server_streaming') return request;
+  const count = admission.callCounter(keyId);
+  return { ...request, message: eachOf(request.message, () => reporting(count)) };
+}
+
+async function* eachOf<T>(messages: AsyncIterable<T>, count: () => void): AsyncGenerator<T> {
+  for await (const message of messages) {
+    count();
+    yield message;
+  }
+}
+
 async function* untilEnd<T>(messages: AsyncIterable<T>, end: () => void): AsyncGenerator<T> {
   try {
     yield* messages;
   } finally {
     end();
   }
-}
-
-export interface Refusal {
-  readonly method: string;
-  readonly why: string;
 }
 
 function checkManagement(

@@ -12,6 +12,7 @@ import {
 import { existingEnvironment } from '../app/manage/existing.ts';
 import type { Committed, Writer } from '../app/writer.ts';
 import { invalid } from '../core/errors.ts';
+import { DEFAULT_RECORDING } from '../core/model.ts';
 import { changedObject } from './changed.ts';
 import { environmentContentFrom, environmentMessage } from './convert/project.ts';
 import { present } from './convert/reading.ts';
@@ -62,7 +63,7 @@ function writeMethods(writer: Writer): Writes {
       const project = parseProject(request.parent, 'parent');
       const key = checkedKey(request.environmentId, 'environment_id');
       const message = request.environment ?? create(wire.EnvironmentSchema);
-      const content = environmentContentFrom(message, 'environment');
+      const { recording, ...content } = environmentContentFrom(message, 'environment');
       const copyFrom = sourceOf(request.copyFrom, project);
       const schema = wire.CreateEnvironmentRequestSchema;
       const intent = intentOf(context, project, 'environment.create', schema, request);
@@ -70,6 +71,7 @@ function writeMethods(writer: Writer): Writes {
         key,
         ...content,
         name: content.name || key,
+        ...(recording !== undefined && { recording }),
         ...(copyFrom !== undefined && { copyFrom }),
       });
       return answer(project, key, await writer.commit(intent, plan));
@@ -78,12 +80,14 @@ function writeMethods(writer: Writer): Writes {
     async updateEnvironment(request, context) {
       const message = present(request.environment, 'environment');
       const { project, environment } = parseEnvironment(message.name, 'environment.name');
-      const allowed = ['display_name', 'description'];
+      const allowed = ['display_name', 'description', 'recording'];
       const masked = maskedPaths(wire.EnvironmentSchema, message, request.updateMask, allowed);
-      const { name, description } = environmentContentFrom(message, 'environment');
+      const content = environmentContentFrom(message, 'environment');
+      const { name, description, recording = DEFAULT_RECORDING } = content;
       const fields = {
         ...(masked.has('display_name') && { name }),
         ...(masked.has('description') && { description }),
+        ...(masked.has('recording') && { recording }),
       };
       const schema = wire.UpdateEnvironmentRequestSchema;
       const intent = intentOf(context, project, 'environment.update', schema, request);

@@ -8,6 +8,7 @@ import {
   RetryInfoSchema,
 } from '../../gen/google/rpc/error_details_pb.ts';
 import { type ErrorKind, FlagError, type Violation } from '../core/errors.ts';
+import { TRACEPARENT, traceIdIn } from './trace-context.ts';
 
 type Detail = NonNullable<ConstructorParameters<typeof ConnectError>[3]>[number];
 
@@ -16,8 +17,8 @@ const DOMAIN = 'vexil';
 const MAX_VIOLATIONS = 25;
 const MAX_MESSAGE_LENGTH = 1_000;
 
-/** Called with each error that no code foresaw. */
-export type LogUnexpected = (error: unknown, method: string) => void;
+/** Called with each error that no code foresaw, and the trace that the call belongs to if its caller said so. */
+export type LogUnexpected = (error: unknown, method: string, traceId: string | undefined) => void;
 
 /**
  * The one place where errors become statuses, for unary calls and for streams, whose errors appear while their
@@ -25,8 +26,9 @@ export type LogUnexpected = (error: unknown, method: string) => void;
  */
 export function errorInterceptor(log: LogUnexpected): Interceptor {
   return (next) => async (request) => {
+    const { service, method, header } = request;
     const translated = (error: unknown) =>
-      reportedError(error, log, `${request.service.typeName}/${request.method.name}`);
+      reportedError(error, log, `${service.typeName}/${method.name}`, header.get(TRACEPARENT));
     try {
       const response = await next(request);
       return response.stream ? { ...response, message: translating(response.message, translated) } : response;
@@ -37,8 +39,13 @@ export function errorInterceptor(log: LogUnexpected): Interceptor {
 }
 
 /** The status that a caller gets for this error of a call to `method`; logged if no code foresaw it. */
-export function reportedError(error: unknown, log: LogUnexpected, method: string): ConnectError {
-  if (!isForeseen(error)) log(error, method);
+export function reportedError(
+  error: unknown,
+  log: LogUnexpected,
+  method: string,
+  traceparent: string | null | undefined,
+): ConnectError {
+  if (!isForeseen(error)) log(error, method, traceIdIn(traceparent));
   return toConnectError(error);
 }
 

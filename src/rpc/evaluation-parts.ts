@@ -1,6 +1,7 @@
 import type { Access } from '../app/access.ts';
 import type { Catalog } from '../app/catalog.ts';
 import type { ContextLimits } from '../app/decisions.ts';
+import type { Recorder } from '../app/exposures/recorder.ts';
 import type { WatchParts } from '../app/watch-request.ts';
 import type { Clock } from '../ports/clock.ts';
 
@@ -9,6 +10,8 @@ export interface EvaluationParts {
   readonly catalog: Catalog;
   readonly access: Access;
   readonly clock: Clock;
+  /** Absent: nothing is recorded. */
+  readonly recorder?: Recorder | undefined;
   readonly watch: WatchParts;
   readonly contextLimits: ContextLimits;
   readonly serverVersion: string;

@@ -9,6 +9,7 @@ import { withReadableMessage } from './grpc-message.ts';
 import { type HttpHandler, type HttpRequest, type HttpResponse, page, pathOf } from './http-exchange.ts';
 import { guardQuery, queryFormatOf } from './query-guard.ts';
 import { guardBody, type MessageLimits } from './request-guard.ts';
+import { TRACEPARENT, traceIdIn } from './trace-context.ts';
 import { trailersOnly } from './trailers-only.ts';
 import { type WireFormat, wireFormatOf } from './wire-format.ts';
 
@@ -34,7 +35,7 @@ export interface HttpHandlerOptions {
   readonly fallback?: (request: HttpRequest) => HttpResponse | undefined;
   readonly onRefused?: (call: RefusedCall) => void;
   /** Told about answers that could not be made, unless the caller had left. */
-  readonly onError?: (error: unknown, method: DescMethod) => void;
+  readonly onError?: (error: unknown, method: DescMethod, traceId: string | undefined) => void;
 }
 
 /**
@@ -81,7 +82,7 @@ async function serve(
   cors: [string, string][],
 ): Promise<HttpResponse> {
   const failed = (error: unknown): void => {
-    if (!isHangUp(error)) options.onError?.(error, handler.method);
+    if (!isHangUp(error)) options.onError?.(error, handler.method, traceIdIn(call.header.get(TRACEPARENT)));
   };
   try {
     const guarded = await guard(handler, call, options);

@@ -6,7 +6,7 @@ import type { WatchRequest } from '../app/watch-request.ts';
 import { FlagError, invalid } from '../core/errors.ts';
 import { contextFrom } from './convert/context.ts';
 import type { EvaluationParts } from './evaluation-parts.ts';
-import { checkClient, checkedFlagKeys, placeIn } from './hot/checked-query.ts';
+import { checkClient, checkedFlagKeys, clientName, placeIn } from './hot/checked-query.ts';
 
 /** What a WatchFlags call asks for. Throws a FlagError for what cannot be watched, or not by this caller. */
 export function watchRequestFrom(
@@ -24,6 +24,7 @@ export function watchRequestFrom(
     view: viewFrom(request, principal, contextLimits),
     flagKeys: checkedFlagKeys(request.flagKeys),
     resumeToken: request.resumeToken,
+    client: clientName(request.client),
     terminate,
   };
 }

@@ -7,6 +7,7 @@ import { createIpcBus } from '../adapters/ipc/ipc-bus.ts';
 import { createIpcHub, type IpcHub } from '../adapters/ipc/ipc-hub.ts';
 import { createIpcRegistry } from '../adapters/ipc/ipc-registry.ts';
 import { type Line, processLine } from '../adapters/ipc/line.ts';
+import { lockDirectory } from '../adapters/sqlite/directory-lock.ts';
 import { openSqliteChangeLog } from '../adapters/sqlite/sqlite-change-log.ts';
 import { openSqliteProjection } from '../adapters/sqlite/sqlite-projection.ts';
 import { Access } from '../app/access.ts';
@@ -15,22 +16,28 @@ import { type Adopted, type Adoption, adoptHistory } from '../app/adopt-history.
 import { bootstrap } from '../app/bootstrap.ts';
 import { Catalog } from '../app/catalog.ts';
 import { DEFAULT_CONTEXT_LIMITS } from '../app/decisions.ts';
+import { LateQueue } from '../app/exposures/late-queue.ts';
+import { Recorder, type RecorderParts } from '../app/exposures/recorder.ts';
 import { Fleet } from '../app/fleet.ts';
 import type { Self } from '../app/fleet-own-report.ts';
 import { History } from '../app/history.ts';
 import { Projector } from '../app/projector.ts';
 import { Schedules } from '../app/schedules.ts';
+import { openSharedClock } from '../app/shared-clock.ts';
 import { WatchHub } from '../app/watch-hub.ts';
 import { DEFAULT_WATCH_OPTIONS, type WatchParts } from '../app/watch-request.ts';
 import { Writer } from '../app/writer.ts';
+import { FlagError } from '../core/errors.ts';
 import type { ChangeBus } from '../ports/change-bus.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { ExposureQueue } from '../ports/exposure-queue.ts';
 import type { FleetRegistry } from '../ports/fleet-registry.ts';
 import type { Projection } from '../ports/projection.ts';
 import type { EvaluationParts } from '../rpc/evaluation-service.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
+import type { ExposureSettings } from './exposure-config.ts';
 import type { FleetSettings, NatsSettings } from './fleet-config.ts';
 
 /** The clock of this process, for what runs beside the app. */
@@ -49,10 +56,13 @@ export function createWorkerHub(): IpcHub {
   return createIpcHub(systemClock);
 }
 
-export { processLine };
+export { lockDirectory, processLine };
 
 /** Hears of what is wrong but stops nothing. */
 export type Report = (problem: string, details: Readonly<Record<string, unknown>>) => void;
+
+/** Hears that this process must not serve any longer. */
+export type Abandon = (error: unknown) => void;
 
 /** Everything behind the network side, running. */
 export interface App extends AsyncDisposable {
@@ -65,11 +75,16 @@ export interface App extends AsyncDisposable {
   readonly fleet: Fleet;
   readonly evaluation: EvaluationParts;
   readonly hub: WatchHub;
+  /** Undefined: nothing is recorded. */
+  readonly recorder: Recorder | undefined;
   readonly pepper: string;
   readonly random: (size: number) => Uint8Array;
   /** True on the first start of all: the admin key was made just now. */
   readonly isFirstStart: boolean;
 }
+
+/** How much of the time for a shutdown what was recorded has, to reach the queue. */
+const FLUSH_SHARE = 0.1;
 
 type NamedConfig = Config & { readonly replicaName: string };
 
@@ -83,13 +98,17 @@ interface Backend {
   readonly registry: FleetRegistry;
   readonly signals?: FleetRegistry;
   readonly clock: Clock;
+  /** Absent: nothing is recorded. */
+  readonly exposures?: ExposureQueue;
   /** What the stores and buses need to the last, in the order in which it may go. */
   readonly connections: readonly AsyncDisposable[];
+  /** Resolves once it is known that keys can be told here; rejects if they cannot. May take as long as the log is away. */
+  readonly agreement: Promise<void>;
 }
 
 /**
- * The one place that names concrete adapters. `ending` aborts when watchers are to be told goodbye. Rejects with
- * `unavailable` if what is stored cannot be read.
+ * The one place that names concrete adapters. `ending` aborts when watchers are to be told goodbye. `abandon` is called
+ * when it turns out later that this process must not serve. Rejects with `unavailable` if what is stored cannot be read.
  */
 export async function compose(
   config: Config,
@@ -98,20 +117,26 @@ export async function compose(
   ending: AbortSignal,
   report: Report,
   role: Role = { kind: 'alone' },
+  abandon: Abandon = () => undefined,
 ): Promise<App> {
   const named = { ...config, replicaName: replicaNameOf(config, role) };
   const backend = await (config.fleet === undefined
-    ? openEmbedded(data, report, role)
+    ? openEmbedded(named, data, report, role)
     : openShared(named, config.fleet, data, report));
   try {
-    return await assemble(backend, named, data, serverVersion, ending, report, role);
+    return await assemble(backend, named, data, serverVersion, ending, report, role, abandon);
   } catch (error) {
     await closeAll(backend);
     throw error;
   }
 }
 
-async function openEmbedded(data: DataDirectory, report: Report, role: Role): Promise<Backend> {
+async function openEmbedded(
+  { exposures }: Config,
+  data: DataDirectory,
+  report: Report,
+  role: Role,
+): Promise<Backend> {
   const onError = (error: unknown) => report('a subscriber of the bus failed', { error });
   return {
     log: await openSqliteChangeLog(data.path),
@@ -119,9 +144,22 @@ async function openEmbedded(data: DataDirectory, report: Report, role: Role): Pr
     ...(role.kind === 'alone'
       ? { bus: createInProcessBus({ onError }), registry: createInProcessRegistry(systemClock) }
       : { bus: createIpcBus(role.line, { onError }), registry: createIpcRegistry(role.line, systemClock) }),
+    ...(exposures && { exposures: queueIn(data, exposures, report) }),
     clock: systemClock,
     connections: [],
+    agreement: Promise.resolve(),
   };
+}
+
+/** All processes that share the data directory share the queue. */
+function queueIn({ path }: DataDirectory, { queueBytes }: ExposureSettings, report: Report): ExposureQueue {
+  return new LateQueue({
+    ...{ clock: systemClock, report },
+    open: async () => {
+      const { openSqliteExposureQueue } = await import('../adapters/sqlite/exposure-queue.ts');
+      return await openSqliteExposureQueue(path, { clock: systemClock, maxBytes: queueBytes });
+    },
+  });
 }
 
 /** Drivers are loaded only here: an embedded service has no use for them. */
@@ -132,14 +170,22 @@ async function openShared(
   report: Report,
 ): Promise<Backend> {
   const { openMongo } = await import('../adapters/mongo/open-mongo.ts');
-  const { agreeOnSecretEventually } = await import('../adapters/mongo/agreed-secret.ts');
+  const { agreeOnSecretEventually, fingerprintOf } = await import('../adapters/mongo/agreed-secret.ts');
   const { createMongoChangeLog } = await import('../adapters/mongo/mongo-change-log.ts');
   const { createMongoProjection } = await import('../adapters/mongo/mongo-projection.ts');
   const { createMongoRegistry } = await import('../adapters/mongo/mongo-fleet.ts');
   const pepper = config.keyPepper ?? data.pepper();
   const mongo = openMongo({ uri, database, appName: `vexil ${config.replicaName}` });
   try {
-    await agreeOnSecretEventually(mongo, 'pepper', pepper, { clock: systemClock, report });
+    const fingerprint = fingerprintOf('pepper', pepper);
+    const agreement = agreeOnSecretEventually(mongo, 'pepper', pepper, systemClock).then(() =>
+      data.noteAgreedPepper(fingerprint),
+    );
+    agreement.catch(() => undefined);
+    if (![undefined, fingerprint].includes(data.agreedPepper())) {
+      report('waits for the log, for the pepper is not the one from before', {});
+      await agreement;
+    }
     const shown = createMongoProjection(mongo);
     const stores = {
       log: createMongoChangeLog(mongo),
@@ -147,8 +193,13 @@ async function openShared(
       shown,
       registry: createMongoRegistry(mongo),
       clock: systemClock,
+      agreement,
     };
-    if (nats === undefined) return { ...stores, bus: createLonelyBus(report), connections: [mongo] };
+    if (nats === undefined) {
+      const exposures = config.exposures && queueIn(data, config.exposures, report);
+      const rest = { bus: createLonelyBus(report), connections: [mongo] };
+      return { ...stores, ...rest, ...(exposures && { exposures }) };
+    }
     const { link, ...messages } = await openMessages(nats, pepper, config, report);
     return { ...stores, ...messages, connections: [link, mongo] };
   } catch (error) {
@@ -176,7 +227,11 @@ async function openMessages(
   const { messageKeyOf } = await import('../adapters/nats/sealed-message.ts');
   const link = openNats({ ...options, name: `vexil ${config.replicaName}`, clock: systemClock, report });
   const parts = { link, prefix, key: messageKeyOf(pepper), clock: systemClock, report };
-  return { link, bus: createNatsBus(parts), signals: createNatsRegistry(parts) };
+  const messages = { link, bus: createNatsBus(parts), signals: createNatsRegistry(parts) };
+  if (config.exposures === undefined) return messages;
+  const { createNatsExposureQueue } = await import('../adapters/nats/exposure-queue.ts');
+  const maxBytes = config.exposures.queueBytes;
+  return { ...messages, exposures: createNatsExposureQueue({ ...parts, maxBytes }) };
 }
 
 async function closeAll({
@@ -186,9 +241,10 @@ async function closeAll({
   shown,
   registry,
   signals,
+  exposures,
   connections,
 }: Backend): Promise<void> {
-  for (const part of [registry, signals, bus, projection, shown, log, ...connections])
+  for (const part of [exposures, registry, signals, bus, projection, shown, log, ...connections])
     await part?.[Symbol.asyncDispose]();
 }
 
@@ -200,41 +256,70 @@ async function assemble(
   ending: AbortSignal,
   report: Report,
   role: Role,
+  abandon: Abandon,
 ): Promise<App> {
-  const { log, clock } = backend;
+  const { log } = backend;
   const leads = role.kind !== 'worker';
   const pepper = config.keyPepper ?? data.pepper();
   const catalog = new Catalog({ ...backend, shared: backend.shown, report });
-  const fleet = new Fleet({ ...backend, catalog, report, self: selfOf(config, serverVersion, clock) });
-  await catalog.start();
-  const writer = new Writer({ ...backend, catalog, fleet, limits: config.limits });
+  const self = selfOf(config, serverVersion, backend.clock);
+  const fleet = new Fleet({ ...backend, catalog, report, self });
+  await startKnowingKeys(catalog, backend.agreement, abandon);
+  const { now: sharedNow } = log;
+  const clock = openSharedClock({ clock: backend.clock, sharedNow, report });
+  if (Number.isFinite(catalog.silenceMs())) await clock.looked;
+  const writer = new Writer({ ...backend, catalog, clock, fleet, limits: config.limits });
   const access = new Access(catalog, clock, pepper);
   const isFirstStart = leads && (await bootstrap({ ...data, catalog, writer, clock, pepper }));
   const projectors = leads ? projectorsOf(backend, catalog, report) : [];
-  const { now: sharedNow } = log;
   const schedules = leads ? new Schedules({ catalog, writer, clock, report, sharedNow }) : undefined;
   const hub = new WatchHub(catalog, clock, { slowMs: 60_000 });
   ending.addEventListener('abort', () => hub.wakeAll(), { once: true });
   ending.addEventListener('abort', () => fleet.drain(), { once: true });
   const { heartbeatMs, maxWatchAgeMs: maxAgeMs } = config;
   const options = { ...DEFAULT_WATCH_OPTIONS, heartbeatMs, maxAgeMs };
-  const watch: WatchParts = { catalog, access, clock, hub, ending, options };
+  const recorder = recorderOf(backend, config, { catalog, clock, pepper, process: self.id, report });
+  const watch: WatchParts = { catalog, access, clock, hub, recorder, ending, options };
+  const contextLimits = DEFAULT_CONTEXT_LIMITS;
   return {
-    ...{ catalog, writer, access, fleet, hub, pepper, random: randomBytes, isFirstStart },
+    ...{ catalog, writer, access, fleet, hub, recorder, pepper, random: randomBytes, isFirstStart },
     admission: new Admission(config.admission, clock),
     history: new History(log),
-    adopt: (adoption) => adoptHistory({ ...backend, catalog, fleet }, adoption),
-    evaluation: { catalog, access, clock, watch, contextLimits: DEFAULT_CONTEXT_LIMITS, serverVersion },
+    adopt: (adoption) => adoptHistory({ ...backend, catalog, clock, fleet }, adoption),
+    evaluation: { catalog, access, clock, watch, recorder, contextLimits, serverVersion },
     async [Symbol.asyncDispose]() {
+      await recorder?.stop(config.shutdownMs * FLUSH_SHARE);
       hub[Symbol.dispose]();
       schedules?.[Symbol.dispose]();
       access[Symbol.dispose]();
+      await recorder?.[Symbol.asyncDispose]();
       for (const projector of projectors) await projector[Symbol.asyncDispose]();
       await fleet[Symbol.asyncDispose]();
       await catalog[Symbol.asyncDispose]();
       await closeAll(backend);
+      clock[Symbol.dispose]();
     },
   };
+}
+
+function recorderOf(
+  { exposures: queue }: Backend,
+  { exposures: settings }: Config,
+  parts: Omit<RecorderParts, 'queue' | 'maxBytes'>,
+): Recorder | undefined {
+  if (queue === undefined || settings === undefined) return undefined;
+  return new Recorder({ ...parts, queue, maxBytes: settings.bufferBytes });
+}
+
+/** Whoever starts from its disk cannot wait until it is known whether its pepper is that of the others. */
+async function startKnowingKeys(catalog: Catalog, agreement: Promise<void>, abandon: Abandon): Promise<void> {
+  const refusal = agreement.then(() => new Promise<never>(() => undefined));
+  await Promise.race([catalog.start(), refusal]);
+  if (Number.isFinite(catalog.silenceMs())) await agreement;
+  else
+    agreement.catch((error: unknown) => {
+      if (!(error instanceof FlagError) || error.details.reason !== 'STORE_CLOSED') abandon(error);
+    });
 }
 
 function projectorsOf({ projection, shown, clock }: Backend, catalog: Catalog, report: Report): Projector[] {

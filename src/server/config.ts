@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AdmissionLimits } from '../app/admission.ts';
 import { FlagError, type Violation } from '../core/errors.ts';
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
+import { EXPOSURE_VARIABLES, type ExposureSettings, exposuresOf } from './exposure-config.ts';
 import {
   FLEET_SECRETS,
   FLEET_VARIABLES,
@@ -61,6 +62,8 @@ export interface Config {
   readonly messages: MessageSettings;
   /** Whether hot calls have a path of their own beside the RPC library's. */
   readonly fastPath: boolean;
+  /** Undefined: nothing is recorded. */
+  readonly exposures: ExposureSettings | undefined;
   readonly admission: AdmissionLimits;
   readonly limits: Limits;
 }
@@ -91,6 +94,7 @@ const Variables = z.strictObject({
   VEXIL_MANAGEMENT_PORT: whole(0, 65_535).default(8014),
   VEXIL_DATA_DIR: z.string().default('./data'),
   ...FLEET_VARIABLES,
+  ...EXPOSURE_VARIABLES,
   VEXIL_WORKERS: whole(1, 256).default(1),
   VEXIL_REPLICA: z.string().max(100, 'must have 100 characters at most').optional(),
   VEXIL_LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
@@ -242,6 +246,7 @@ function toConfig(
       unaryTimeoutMs: given.VEXIL_CALL_TIMEOUT_MS,
     },
     fastPath: given.VEXIL_FAST_PATH === 'on',
+    exposures: exposuresOf(given),
     admission: {
       callsPerKeyPerSecond: given.VEXIL_MAX_CALLS_PER_KEY_PER_SECOND,
       streamsPerKey: given.VEXIL_MAX_STREAMS_PER_KEY,

@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -22,18 +23,25 @@ export interface DataDirectory {
   adminToken(): string;
   /** Throws that token away. */
   forgetAdminToken(): void;
+  /** What was noted of the pepper that other replicas have; undefined if nothing was. */
+  agreedPepper(): string | undefined;
+  /** Notes a fingerprint of the pepper that they and this one have. */
+  noteAgreedPepper(fingerprint: string): void;
 }
 
 /** Makes the directory, mode 0700, if it is not there. */
 export function openDataDirectory(path: string): DataDirectory {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const adminKeyFile = join(path, 'admin.key');
+  const agreedFile = join(path, 'pepper.agreed');
   return {
     path,
     adminKeyFile,
     pepper: () => readOrCreate(join(path, 'pepper'), () => randomBytes(32).toString('hex')),
     adminToken: () => readOrCreate(adminKeyFile, () => mintToken('admin', randomBytes).token),
     forgetAdminToken: () => rmSync(adminKeyFile, { force: true }),
+    agreedPepper: () => (existsSync(agreedFile) ? readFileSync(agreedFile, 'utf8').trim() : undefined),
+    noteAgreedPepper: (fingerprint) => writeFileSync(agreedFile, `${fingerprint}\n`, { mode: 0o600 }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { createContextValues } from '@connectrpc/connect';
-import { authInterceptor, doorkeeper, type Refusal, streamInterceptor } from '../rpc/auth.ts';
+import { authInterceptor, doorkeeper, streamInterceptor } from '../rpc/auth.ts';
 import { terminateKey } from '../rpc/evaluation-service.ts';
 import type { HttpHandler } from '../rpc/http-exchange.ts';
 import { addressKey } from '../rpc/principal-key.ts';
@@ -10,15 +10,14 @@ import type { ServiceProcess } from './service-process.ts';
 
 /** Every RPC of one port, in every protocol. */
 export function everyRpc(service: ServiceProcess, port: Exclude<Exposure, 'off'>): HttpHandler {
-  const { config, app, readiness, metrics, logger, lifecycle } = service;
-  const refused = (refusal: Refusal) => logger.warn(refusal, 'refused');
+  const { config, app, readiness, metrics, logger, lifecycle, refused } = service;
   const ask = doorkeeper(app.access, app.admission, refused);
   return createRpcHandler({
     routes: routesOf(app, config, port, readiness, lifecycle.stopping),
     messages: config.messages,
     isManagement,
     enter: ask,
-    interceptors: [authInterceptor(ask, refused), streamInterceptor(app.admission)],
+    interceptors: [authInterceptor(ask, refused), streamInterceptor(app.admission, refused)],
     cors: { allows: (origin) => app.access.allowsOrigin(origin) },
     recordCall: metrics.recordCall,
     log: logger,

@@ -1,11 +1,13 @@
 import { createHotPaths } from '../rpc/hot/hot-paths.ts';
 import { hotMethods } from '../rpc/hot/methods.ts';
 import { hotStreams } from '../rpc/hot/streams.ts';
+import type { Refused } from '../rpc/refusal.ts';
 import type { App } from './compose.ts';
 import type { MessageSettings } from './config.ts';
 import type { ListenOptions } from './listen.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
+import { logsUnexpected } from './unexpected.ts';
 
 /** The part of `App` that the fast path calls. */
 export type FastPathApp = Pick<App, 'access' | 'admission' | 'evaluation'>;
@@ -14,11 +16,12 @@ export type FastPathApp = Pick<App, 'access' | 'admission' | 'evaluation'>;
 export function withFastPath(
   { access, admission, evaluation }: FastPathApp,
   messages: MessageSettings,
-  log: Pick<Logger, 'error' | 'warn'>,
+  log: Pick<Logger, 'error'>,
   recordCall: Metrics['recordCall'],
+  refused: Refused,
 ): Required<Pick<ListenOptions, 'onStream' | 'onHttp1'>> {
   const { onStream, onRequest } = createHotPaths({
-    ...{ access, admission, recordCall },
+    ...{ access, admission, recordCall, refused },
     clock: evaluation.clock,
     methods: hotMethods(evaluation, messages.maxJsonDepth),
     streams: hotStreams(evaluation),
@@ -26,8 +29,7 @@ export function withFastPath(
     receiveTimeoutMs: messages.receiveTimeoutMs,
     unaryTimeoutMs: messages.unaryTimeoutMs,
     cors: { allows: (origin) => access.allowsOrigin(origin) },
-    refused: (refusal) => log.warn(refusal, 'refused'),
-    logUnexpected: (error, method) => log.error({ err: error, method }, 'a call failed unexpectedly'),
+    logUnexpected: logsUnexpected(log),
   });
   return { onStream, onHttp1: onRequest };
 }

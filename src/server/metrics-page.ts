@@ -19,7 +19,7 @@ import {
   METRIC_RPC_SERVER_CALL_DURATION,
 } from '@opentelemetry/semantic-conventions';
 import { BOUNDARIES_S, type CallSeries, type Series } from './call-series.ts';
-import type { Gauge } from './metrics.ts';
+import type { Counter, Gauge } from './metrics.ts';
 
 /** What the instruments of this service are said to belong to. */
 const SCOPE = 'vexil';
@@ -35,8 +35,12 @@ export interface MetricsPage {
   close(): Promise<void>;
 }
 
-/** The page of /metrics: OpenTelemetry's metrics in the text format of Prometheus. All gauges have to be known by now. */
-export function createMetricsPage(calls: CallSeries, gauges: readonly Gauge[]): MetricsPage {
+/** The page of /metrics: OpenTelemetry's metrics in the text format of Prometheus. All of them have to be known by now. */
+export function createMetricsPage(
+  calls: CallSeries,
+  gauges: readonly Gauge[],
+  counters: readonly Counter[],
+): MetricsPage {
   const resource = resourceFromAttributes({ [ATTR_SERVICE_NAME]: 'vexil' });
   const reader = new PrometheusExporter({
     preventServerStart: true,
@@ -45,6 +49,7 @@ export function createMetricsPage(calls: CallSeries, gauges: readonly Gauge[]): 
   const provider = new MeterProvider({ readers: [reader], resource });
   const meter = provider.getMeter(SCOPE);
   for (const same of Map.groupBy(gauges, ({ name }) => name).values()) observe(meter, same);
+  for (const counter of counters) observeCounter(meter, counter);
   const serializer = new PrometheusSerializer();
   return {
     text: async () => serializer.serialize((await reader.collect()).resourceMetrics),
@@ -62,6 +67,12 @@ function observe(meter: Meter, gauges: readonly Gauge[]): void {
     : meter.createObservableGauge(name, options);
   instrument.addCallback((result) => {
     for (const { read, attributes = {} } of gauges) result.observe(read(), attributes);
+  });
+}
+
+function observeCounter(meter: Meter, { name, description, label, counts }: Counter): void {
+  meter.createObservableCounter(name, { description }).addCallback((result) => {
+    for (const [thing, count] of counts) result.observe(count, { [label]: thing });
   });
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { agreeOnSecret } from '../adapters/mongo/agreed-secret.ts';
 import { createMongoChangeLog } from '../adapters/mongo/mongo-change-log.ts';
 import { type Mongo, openMongo } from '../adapters/mongo/open-mongo.ts';
+import { lockDirectory } from '../adapters/sqlite/directory-lock.ts';
 import { CHANGE_LOG_SCHEMA, openSqliteChangeLog } from '../adapters/sqlite/sqlite-change-log.ts';
 import {
   type Comparison,
@@ -136,11 +137,22 @@ function pepperOf({ env, from }: MigrateOptions): string {
   throw new FlagError('failed_precondition', message);
 }
 
+/** Out of the way of servers, and of whoever else has the log open. */
 async function openAlone(path: string): Promise<ChangeLog> {
+  const lock = await lockDirectory(path, { as: 'vexil migrate' });
   try {
-    return await openSqliteChangeLog(path, { exclusive: true, busyPatienceMs: 500 });
+    const log = await openSqliteChangeLog(path, { exclusive: true, busyPatienceMs: 500 });
+    return {
+      ...log,
+      async [Symbol.asyncDispose]() {
+        await log[Symbol.asyncDispose]();
+        lock[Symbol.dispose]();
+      },
+    };
   } catch (error) {
+    lock[Symbol.dispose]();
     if (!(error instanceof FlagError) || error.details.reason !== 'STORE_BUSY') throw error;
-    throw new FlagError('failed_precondition', `${path} is in use: stop the server that runs on it first`);
+    const message = `${CHANGE_LOG_SCHEMA.file} in ${path} is in use by another process: stop that first`;
+    throw new FlagError('failed_precondition', message);
   }
 }

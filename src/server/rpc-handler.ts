@@ -9,6 +9,7 @@ import { createHttpHandler, type HttpHandlerOptions } from '../rpc/http-handler.
 import { type RecordCall, refusedCallRecord, telemetryInterceptor } from '../rpc/telemetry-interceptor.ts';
 import type { MessageSettings } from './config.ts';
 import type { Logger } from './logger.ts';
+import { logsUnexpected } from './unexpected.ts';
 
 export interface RpcHandlerOptions {
   readonly routes: (router: ConnectRouter) => void;
@@ -34,7 +35,7 @@ export function createRpcHandler(options: RpcHandlerOptions): HttpHandler {
     interceptors: [
       telemetryInterceptor(recordCall),
       deadlineInterceptor(),
-      errorInterceptor((error, method) => log.error({ err: error, method }, 'a call failed unexpectedly')),
+      errorInterceptor(logsUnexpected(log)),
       ...options.interceptors,
     ],
   });
@@ -49,7 +50,8 @@ export function createRpcHandler(options: RpcHandlerOptions): HttpHandler {
     },
     unaryTimeoutMs: messages.unaryTimeoutMs,
     onRefused: (call) => recordCall(refusedCallRecord(call)),
-    onError: (error, method) => log.error({ err: error, method: method.name }, 'an answer could not be made'),
+    onError: (error, { name }, traceId) =>
+      log.error({ err: error, method: name, trace_id: traceId }, 'an answer could not be made'),
     ...(options.enter && { enter: options.enter }),
     ...(options.fallback && { fallback: options.fallback }),
     ...(options.contextValues && { contextValues: options.contextValues }),

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { type HttpHandler, page } from '../rpc/http-exchange.ts';
-import { type App, compose, processClock, type Role } from './compose.ts';
+import type { Refused } from '../rpc/refusal.ts';
+import { type App, compose, lockDirectory, processClock, type Role } from './compose.ts';
 import type { Config, Exposure } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { observeRecorder } from './exposure-gauges.ts';
 import { withFastPath } from './fast-path.ts';
 import { watchFreshness } from './freshness.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
@@ -11,6 +13,7 @@ import { createLogger, type Logger } from './logger.ts';
 import { createManagementHandler } from './management-server.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
+import { createRefusalLog } from './refusal-log.ts';
 import { SERVICE_NAMES } from './service-names.ts';
 import { readTlsFiles } from './tls-files.ts';
 
@@ -22,6 +25,8 @@ export interface ServiceProcess {
   readonly logger: Logger;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
+  /** Counts a refusal, and writes it down. */
+  readonly refused: Refused;
   readonly lifecycle: Lifecycle;
   /** Absent in a worker. */
   readonly management: ManagementPort | undefined;
@@ -33,26 +38,46 @@ export async function openProcess(config: Config, role: Role): Promise<ServicePr
   const readiness = createReadiness(SERVICE_NAMES);
   const metrics = createMetrics();
   const data = openDataDirectory(config.dataDir);
+  // Workers are in it with their owner.
+  const lock = role.kind === 'worker' ? undefined : await lockDirectory(data.path, { as: 'vexil serve' });
   const { drainDelayMs, shutdownMs } = config;
   const log = (message: string, error?: unknown) =>
     error === undefined ? logger.info(message) : logger.error({ err: error }, message);
   const lifecycle = createLifecycle({ readiness, drainDelayMs, shutdownMs, clock: processClock, log });
   const report = (problem: string, details: Readonly<Record<string, unknown>>) =>
     logger.warn(details, problem);
+  const abandon = (error: unknown) => {
+    logger.fatal({ err: error }, 'must not serve, and stops');
+    void lifecycle.stop().then(() => process.exit(1));
+  };
   // Whoever runs this can ask how it is also while it waits for its log.
   const management = role.kind === 'worker' ? undefined : await openManagement(config, readiness, logger);
   try {
-    const app = await compose(config, data, versionOfThis(), lifecycle.stopping, report, role);
+    const app = await compose(config, data, versionOfThis(), lifecycle.stopping, report, role, abandon);
     observe(app, metrics);
     lifecycle.addCloser('the app', async () => await app[Symbol.asyncDispose]());
     lifecycle.addCloser('the metrics', () => metrics.close());
     const freshness = watchFreshness(app.catalog, readiness, config.freshness, processClock);
     lifecycle.addCloser('the watch over the log', () => freshness[Symbol.dispose]());
-    return { config, app, data, logger, readiness, metrics, lifecycle, management };
+    lifecycle.addCloser('the data directory', () => lock?.[Symbol.dispose]());
+    const refused = refusedOf(logger, metrics, lifecycle);
+    return { config, app, data, logger, readiness, metrics, refused, lifecycle, management };
   } catch (error) {
     management?.listener.destroy();
+    lock?.[Symbol.dispose]();
     throw error;
   }
+}
+
+function refusedOf(logger: Logger, metrics: Metrics, lifecycle: Lifecycle): Refused {
+  const write = (fields: object, message: string) => logger.warn(fields, message);
+  const log = createRefusalLog({ write, clock: processClock });
+  const count = metrics.counter('vexil.refusals', 'Calls that were refused for their key.', 'reason');
+  lifecycle.addCloser('the log of refusals', () => log[Symbol.dispose]());
+  return (refusal) => {
+    count(refusal.reason);
+    log.add(refusal);
+  };
 }
 
 /** The port for whoever runs this: until it is told what there is, it says only how the process is. */
@@ -82,13 +107,13 @@ export async function listenPublicly(
   port: number,
   reusePort = false,
 ): Promise<Listener> {
-  const { config, app, logger, metrics, lifecycle } = service;
+  const { config, app, logger, metrics, lifecycle, refused } = service;
   const tls = config.tls && readTlsFiles(config.tls);
   const onRequest = handler(service, 'public');
   const listener = await listen({
     ...{ host: config.host, port, reusePort, limits: config.connections, onRequest },
     onConnectionError: (error) => noteConnectionError(logger, error),
-    ...(config.fastPath && withFastPath(app, config.messages, logger, metrics.recordCall)),
+    ...(config.fastPath && withFastPath(app, config.messages, logger, metrics.recordCall, refused)),
     ...(tls && { tls }),
   });
   lifecycle.addListener(listener);
@@ -156,6 +181,7 @@ function observe(app: App, metrics: Metrics): void {
     'Stored objects and changes that this build does not understand.',
     () => state().quarantined ?? 0,
   );
+  if (app.recorder !== undefined) observeRecorder(app.recorder, metrics);
   metrics.gauge('vexil.projects', 'Projects.', () => app.catalog.projects().length);
 }
 

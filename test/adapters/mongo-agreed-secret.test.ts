@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { agreeOnSecret, agreeOnSecretEventually } from '../../src/adapters/mongo/agreed-secret.ts';
 import { openMongo } from '../../src/adapters/mongo/open-mongo.ts';
+import type { FlagError } from '../../src/core/errors.ts';
 import { startFaultProxy } from '../faults/proxies/fault-proxy.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { mongoServerOrSkip, openTestDatabase } from '../support/mongo-server.ts';
@@ -33,9 +34,9 @@ describe.skipIf(uri === undefined)('replicas on one database', () => {
   });
 
   it.each([
-    ['one secret', []],
-    ['another secret', ['a secret is not the one of the other replicas']],
-  ])('that start without it agree on %s when it can be reached', async (secret, problems) => {
+    ['one secret', 'agreed'],
+    ['another secret', 'SECRET_DIFFERS'],
+  ])('that start without it find out about %s when it can be reached', async (secret, outcome) => {
     await using database = openTestDatabase(uri ?? '');
     await using first = openMongo({ uri: database.uri, database: database.name });
     await agreeOnSecret(first, 'pepper', 'one secret');
@@ -46,15 +47,35 @@ describe.skipIf(uri === undefined)('replicas on one database', () => {
     const address = `mongodb://127.0.0.1:${proxy.port}/?${searchParams}`;
     await using mongo = openMongo({ uri: address, database: database.name, patienceMs: 1_000 });
     const clock = createFakeClock();
-    const reports: string[] = [];
-    const report = (problem: string) => void reports.push(problem);
-    await agreeOnSecretEventually(mongo, 'pepper', secret, { clock, report });
-    expect([clock.pending(), reports]).toEqual([1, []]);
+    let found: string | undefined;
+    const agreement = agreeOnSecretEventually(mongo, 'pepper', secret, clock).then(
+      () => 'agreed',
+      (error: FlagError) => error.details.reason,
+    );
+    void agreement.then((each) => {
+      found = each;
+    });
+    await vi.waitFor(() => expect(clock.pending()).toBe(1), { timeout: 15_000 });
+    expect(found).toBeUndefined();
     proxy.heal();
-    const look = () => mongo.run((reading) => mongo.db.collection('agreements').findOne({}, reading));
-    await vi.waitFor(look, { timeout: 15_000, interval: 100 });
+    await vi.waitFor(
+      () => {
+        clock.advance(2_000);
+        expect(found).toBe(outcome);
+      },
+      { timeout: 15_000 },
+    );
+    expect(clock.pending()).toBe(0);
+  });
+
+  it('that end without it give up', async () => {
+    const mongo = openMongo({ uri: 'mongodb://127.0.0.1:1', database: 'none', patienceMs: 500 });
+    const clock = createFakeClock();
+    const agreement = agreeOnSecretEventually(mongo, 'pepper', 'one secret', clock);
+    agreement.catch(() => undefined);
+    await vi.waitFor(() => expect(clock.pending()).toBe(1), { timeout: 15_000 });
+    await mongo[Symbol.asyncDispose]();
     clock.advance(2_000);
-    for (let looks = 0; looks < 5; looks++) await look();
-    expect([clock.pending(), reports]).toEqual([0, problems]);
+    await expect(agreement).rejects.toMatchObject({ details: { reason: 'STORE_CLOSED' } });
   });
 });

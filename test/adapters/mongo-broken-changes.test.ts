@@ -11,7 +11,7 @@ import type { Change } from '../../src/core/change.ts';
 import { Evaluation } from '../../src/core/evaluation.ts';
 import { type Instance, openInstance } from '../support/instance.ts';
 import { mongoServerOrSkip, openTestDatabase, type TestDatabase } from '../support/mongo-server.ts';
-import { onFlag } from '../support/replicas.ts';
+import { onFlag } from '../support/shop.ts';
 
 /** Documents that somebody has put into the collection by hand: each where the next change would be. */
 

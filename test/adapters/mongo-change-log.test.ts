@@ -1,5 +1,5 @@
 import { type Document, Long } from 'mongodb';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createMongoChangeLog } from '../../src/adapters/mongo/mongo-change-log.ts';
 import { openMongo } from '../../src/adapters/mongo/open-mongo.ts';
 import { chain, changeAfter, headOf } from '../contract/samples.ts';
@@ -48,6 +48,19 @@ describe.skipIf(uri === undefined)('the MongoDB change log', () => {
     });
     expect(await store.log.read('shop', 3, 10)).toHaveLength(2);
     expect((await store.log.head('shop'))?.revision).toBe(5);
+  });
+
+  it('tells the time by the clock of the server, also before there is a change', async () => {
+    await using store = await openLog();
+    const before = Date.now();
+    for (const changes of [[], chain('shop', 1)]) {
+      for (const change of changes) await store.log.append(change);
+      const asked = vi.spyOn(Date, 'now').mockReturnValue(0);
+      const now = await store.log.now?.();
+      asked.mockRestore();
+      // The server of these tests is on this machine.
+      expect(now).toBeGreaterThanOrEqual(before);
+    }
   });
 
   it('says where a change is gone', async () => {

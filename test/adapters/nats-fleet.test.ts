@@ -4,8 +4,10 @@ import { systemClock } from '../../src/adapters/in-process/system-clock.ts';
 import { createNatsRegistry } from '../../src/adapters/nats/nats-fleet.ts';
 import { openNats } from '../../src/adapters/nats/open-nats.ts';
 import { messageKeyOf, seal } from '../../src/adapters/nats/sealed-message.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import { reportText } from '../../src/ports/fleet-report-text.ts';
 import { replicaReport } from '../contract/fleet-registry.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
 import { natsProcess, natsProgramOrSkip } from '../support/nats-server.ts';
 
 const program = natsProgramOrSkip() ?? '';
@@ -24,11 +26,11 @@ async function server() {
   return nats;
 }
 
-async function registryOn(url: string) {
+async function registryOn(url: string, clock: Clock = systemClock) {
   const problems: string[] = [];
   const report = (problem: string) => void problems.push(problem);
   const link = openNats({ servers: [url], name: 'test', clock: systemClock, report });
-  const registry = createNatsRegistry({ link, prefix: 'vexil', key: KEY, clock: systemClock, report });
+  const registry = createNatsRegistry({ link, prefix: 'vexil', key: KEY, clock, report });
   open.push(link, registry);
   await vi.waitFor(() => expect(link.connected()).toBe(true));
   const ids = async () => (await registry.members()).map((member) => member.report.id).sort();
@@ -73,6 +75,29 @@ describe.skipIf(program === '')('the NATS registry', () => {
     await vi.waitFor(async () => expect(await other.ids()).toEqual(['a', 'b']));
     const third = await registryOn(nats.url);
     await vi.waitFor(async () => expect(await third.ids()).toEqual(['a', 'b']));
+  });
+
+  it('does not take for news what was said before', async () => {
+    const { url } = await server();
+    const clock = createFakeClock();
+    const { ids, members } = await registryOn(url, clock);
+    const stranger = await connect({ servers: url });
+    open.push({ [Symbol.asyncDispose]: () => stranger.close() });
+    const say = (id: string, sequence: number) =>
+      stranger.publish(
+        SUBJECT,
+        seal(KEY, SUBJECT, Buffer.from(`r${reportText(replicaReport(id, { sequence }))}`)),
+      );
+    say('a', 7);
+    await vi.waitFor(async () => expect(await ids()).toEqual(['a']));
+    clock.advance(5_000);
+    for (const sequence of [7, 6]) say('a', sequence);
+    say('b', 1);
+    await vi.waitFor(async () => expect(await ids()).toEqual(['a', 'b']));
+    expect((await members()).map(({ report, ageMs }) => [report.id, report.sequence, ageMs])).toEqual([
+      ['a', 7, 5_000],
+      ['b', 1, 0],
+    ]);
   });
 
   it('calls listeners when others report or leave', async () => {

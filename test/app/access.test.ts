@@ -3,14 +3,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { hashSecret, mintToken } from '../../src/app/key-token.ts';
 import { createKey, type NewKey, revokeKey } from '../../src/app/manage/keys.ts';
 import { createProject } from '../../src/app/manage/projects.ts';
-import type { Principal } from '../../src/app/principal.ts';
 import { openInstance, PEPPER } from '../support/instance.ts';
-import { fillShop, openReplicas, type Replica, revisionOf } from '../support/replicas.ts';
-
-const ADMIN: Principal = {
-  ...{ keyId: 'admin', kind: 'admin', project: 'shop', environment: undefined },
-  ...{ scopes: ['read', 'write', 'halt', 'keys'], allowedOrigins: [], expiresAt: Number.POSITIVE_INFINITY },
-};
+import { openReplicas, type Replica, revisionOf } from '../support/replicas.ts';
+import { ADMIN, fillShop } from '../support/shop.ts';
 
 async function setUp(more: Partial<NewKey> = {}) {
   const instance = await openInstance();

@@ -30,6 +30,40 @@ describe('admission', () => {
     expect(() => admission.call('a')).toThrow(refused('CALLS_PER_KEY'));
   });
 
+  it('counts the messages of streams as calls, of as many streams as there are', () => {
+    const { clock, admission } = setUp();
+    const [first, second] = [admission.callCounter('a'), admission.callCounter('a')];
+    for (let message = 0; message < 4; message++) {
+      first();
+      second();
+    }
+    admission.call('a');
+    first();
+    for (const count of [first, second, () => admission.call('a')])
+      expect(count).toThrow(refused('CALLS_PER_KEY'));
+    admission.callCounter('b')();
+    clock.advance(100);
+    second();
+    expect(first).toThrow(refused('CALLS_PER_KEY'));
+    // However long nobody asks, there is one second's worth.
+    clock.advance(60_000);
+    for (let message = 0; message < 5; message++) {
+      first();
+      admission.call('a');
+    }
+    expect(second).toThrow(refused('CALLS_PER_KEY'));
+  });
+
+  it('counts exactly also where many are let in at a time', () => {
+    const { clock, admission } = setUp({ callsPerKeyPerSecond: 12_345 });
+    const count = admission.callCounter('a');
+    for (let call = 0; call < 12_345; call++) (call % 3 === 0 ? () => admission.call('a') : count)();
+    expect(count).toThrow(refused('CALLS_PER_KEY'));
+    clock.advance(500);
+    for (let call = 0; call < 6_172; call++) count();
+    expect(count).toThrow(refused('CALLS_PER_KEY'));
+  });
+
   it('tells an address that has tried too many wrong keys to wait', () => {
     const { clock, admission } = setUp();
     for (let attempt = 0; attempt < 5; attempt++) admission.refused('1.2.3.4');
@@ -63,6 +97,7 @@ describe('admission', () => {
     });
     for (let each = 0; each < 1_000; each++) {
       admission.call('a');
+      admission.callCounter('a')();
       admission.stream('a', 'x');
     }
   });

@@ -3,33 +3,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openSqliteChangeLog } from '../../src/adapters/sqlite/sqlite-change-log.ts';
 import { type Adoption, adoptHistory } from '../../src/app/adopt-history.ts';
 import { createFlag } from '../../src/app/manage/flags.ts';
-import { createKey } from '../../src/app/manage/keys.ts';
-import { haltFlag } from '../../src/app/manage/settings.ts';
-import type { Principal } from '../../src/app/principal.ts';
-import { watch } from '../../src/app/watch.ts';
-import type { WatchEvent } from '../../src/app/watch-events.ts';
 import type { ChangeLog } from '../../src/ports/change-log.ts';
 import { temporaryDirectory } from '../contract/sqlite-stores.ts';
+import { tokenOf, watchDefinitions } from '../support/definitions-watcher.ts';
 import { openInstance } from '../support/instance.ts';
-import {
-  answer,
-  fillShop,
-  onFlag,
-  openReplicas,
-  PLACE,
-  type Replica,
-  type Replicas,
-  revisionOf,
-} from '../support/replicas.ts';
-
-const SERVER: Principal = {
-  ...{ keyId: 'server1', kind: 'server', project: 'shop', environment: 'production', scopes: [] },
-  ...{ allowedOrigins: [], expiresAt: Number.POSITIVE_INFINITY },
-};
-const ADMIN: Principal = {
-  ...SERVER,
-  ...{ kind: 'admin', environment: undefined, scopes: ['read', 'write', 'halt', 'keys'] },
-};
+import { answer, openReplicas, type Replica, type Replicas, revisionOf } from '../support/replicas.ts';
+import { createServerKey, fillShop, halt, onFlag } from '../support/shop.ts';
 
 let replicas: Replicas;
 let one: Replica;
@@ -43,12 +22,11 @@ beforeEach(async () => {
   replicas = await openReplicas();
   [one, other] = [await replicas.open(), await replicas.open()];
   await fillShop(one, 'checkout');
-  const key = { id: 'server1', kind: 'server', name: '', environment: 'production', scopes: [] } as const;
-  await one.instance.commit('shop', createKey({ ...key, allowedOrigins: [], secretHash: 'aa' }, ADMIN));
+  await one.instance.commit('shop', createServerKey);
   backup = await temporaryDirectory();
   await cp(replicas.logDirectory, backup.path, { recursive: true });
   restored = await openSqliteChangeLog(backup.path);
-  await one.instance.commit('shop', haltFlag({ ...PLACE, flag: 'checkout' }, { by: 'anna', reason: 'fire' }));
+  await one.instance.commit('shop', halt('checkout'));
   await one.instance.commit('shop', createFlag(onFlag('lost')));
   await vi.waitFor(() => expect(revisionOf(other)).toBe(5));
 });
@@ -84,32 +62,11 @@ function kept(log: ChangeLog): ChangeLog {
   return { ...log, [Symbol.asyncDispose]: async () => undefined };
 }
 
-/** A watch of definitions. */
-function follow({ instance }: Pick<Replica, 'instance'>, resumeToken = '') {
-  const abort = new AbortController();
-  leaving.push(() => abort.abort());
-  const events = watch(
-    instance.watch,
-    {
-      ...{ principal: SERVER, place: PLACE, view: { kind: 'definitions' }, flagKeys: undefined },
-      ...{ resumeToken, terminate: () => abort.abort() },
-    },
-    abort.signal,
-  );
-  const next = async (): Promise<WatchEvent> => (await events.next()).value;
-  return {
-    next,
-    /** Everything up to the end of a snapshot, or the one message that follows on hello. */
-    async started() {
-      const seen = [await next()];
-      while (!['end', 'delta', 'goodbye'].includes(seen.at(-1)?.kind ?? '')) seen.push(await next());
-      return seen;
-    },
-  };
-}
-
-function tokenOf(events: readonly WatchEvent[]): string {
-  return events.map((event) => ('token' in event ? event.token : '')).findLast((token) => token !== '') ?? '';
+/** Somebody who leaves when the test is over. */
+function follow({ instance }: Pick<Replica, 'instance'>, resumeToken?: string) {
+  const watcher = watchDefinitions(instance, resumeToken);
+  leaving.push(watcher.leave);
+  return watcher;
 }
 
 describe('a project whose log was rewritten', () => {

@@ -3,19 +3,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hashOf } from '../../src/app/change-hash.ts';
 import { createFlag } from '../../src/app/manage/flags.ts';
-import { haltFlag } from '../../src/app/manage/settings.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
 import type { Change } from '../../src/core/change.ts';
-import {
-  answer,
-  fillShop,
-  onFlag,
-  openReplicas,
-  PLACE,
-  type Replica,
-  type Replicas,
-  revisionOf,
-} from '../support/replicas.ts';
+import { answer, openReplicas, type Replica, type Replicas, revisionOf } from '../support/replicas.ts';
+import { fillShop, halt, onFlag } from '../support/shop.ts';
 
 let replicas: Replicas;
 let writing: Replica;
@@ -27,8 +18,6 @@ beforeEach(async () => {
   await vi.waitFor(() => expect(revisionOf(following)).toBe(3));
 });
 afterEach(() => replicas[Symbol.asyncDispose]());
-
-const halt = (flag: string) => haltFlag({ ...PLACE, flag }, { by: 'anna', reason: 'fire' });
 
 /** The change that would be next, as a whole and with its hash. */
 function nextChange(operations: readonly unknown[], more: Readonly<Record<string, unknown>> = {}): Change {

@@ -6,32 +6,27 @@ import { openSqliteChangeLog } from '../../src/adapters/sqlite/sqlite-change-log
 import { openSqliteProjection } from '../../src/adapters/sqlite/sqlite-projection.ts';
 import { Catalog } from '../../src/app/catalog.ts';
 import { createFlag } from '../../src/app/manage/flags.ts';
-import { haltFlag } from '../../src/app/manage/settings.ts';
+import { SYSTEM } from '../../src/app/principal.ts';
 import { Projector } from '../../src/app/projector.ts';
+import type { AccessKey } from '../../src/core/model.ts';
 import type { ChangeLog } from '../../src/ports/change-log.ts';
 import type { Projection } from '../../src/ports/projection.ts';
 import { temporaryDirectory } from '../contract/sqlite-stores.ts';
-import {
-  answer,
-  fillShop,
-  onFlag,
-  openReplicas,
-  PLACE,
-  type Replica,
-  type Replicas,
-  revisionOf,
-} from '../support/replicas.ts';
+import { answer, openReplicas, type Replica, type Replicas, revisionOf } from '../support/replicas.ts';
+import { fillShop, halt, onFlag } from '../support/shop.ts';
 import { switchableLog } from '../support/switchable-log.ts';
 
 const UNKNOWN_AGE = 0xffff_ffff;
+const KEY: AccessKey = {
+  ...{ id: 'admin', kind: 'admin', name: '', scopes: [], allowedOrigins: [], secretHash: '00' },
+  createdAt: '2030-01-01T00:00:00.000Z',
+};
 
 let replicas: Replicas;
 beforeEach(async () => {
   replicas = await openReplicas();
 });
 afterEach(() => replicas[Symbol.asyncDispose]());
-
-const halt = (flag: string) => haltFlag({ ...PLACE, flag }, { by: 'anna', reason: 'fire' });
 
 describe('a replica that starts while the log cannot be reached', () => {
   it('serves what it had saved, refuses writes, and converges when the log is back', async () => {
@@ -59,6 +54,39 @@ describe('a replica that starts while the log cannot be reached', () => {
     ]);
     await other.instance.commit('shop', createFlag(onFlag('late')));
     await vi.waitFor(() => expect(revisionOf(one)).toBe(4));
+  });
+
+  it('serves what it had saved also if the log says nothing for half a second', async () => {
+    const replica = await replicas.open();
+    await fillShop(replica, 'checkout');
+    await replica.stop();
+    let isStarted = false;
+    const starting = replica.start({ log: 'hang' }).then(() => {
+      isStarted = true;
+    });
+    const before = replicas.clock.monotonic();
+    await vi.waitFor(() => {
+      if (replicas.clock.pending() > 0 && !isStarted) replicas.clock.advance(100);
+      expect(isStarted).toBe(true);
+    });
+    await starting;
+    expect(replicas.clock.monotonic() - before).toBeLessThanOrEqual(600);
+    expect(answer(replica, 'checkout')).toMatchObject({ value: true, flagVersion: 2 });
+    replica.link.on();
+    await vi.waitFor(() => expect(replica.instance.catalog.silenceMs()).toBeLessThan(2_000));
+  });
+
+  it('says how old all of that is once it has restored the log of the instance too', async () => {
+    const replica = await replicas.open();
+    await fillShop(replica, 'checkout');
+    await replica.instance.commit(SYSTEM, () => ({
+      operations: [{ op: 'put', object: { kind: 'key', state: KEY } }],
+    }));
+    await replica.stop();
+    replicas.clock.advance(3_600_000);
+    await replica.start({ log: 'off' });
+    const { catalog } = replica.instance;
+    expect([catalog.silenceMs(), catalog.stalestMs()]).toEqual([Number.POSITIVE_INFINITY, 3_600_000]);
   });
 
   it('says how old that is by the time that has passed since it was last known to be the newest', async () => {

@@ -151,4 +151,18 @@ describe('a projection of several replicas', () => {
     await projector.flush();
     await expectSaved(one, shared);
   });
+
+  it('does not ask a store that is away for each project, and has saved all when it is back', async () => {
+    await using shared = await openShared();
+    await using one = await openInstance();
+    await using projector = projectorOf(one, shared, true);
+    for (const key of ['shop', 'b', 'c']) await make(one, key);
+    const away = new FlagError('unavailable', 'away', { reason: 'STORE_UNREACHABLE' });
+    shared.apply.mockRejectedValueOnce(away);
+    await projector.flush();
+    expect(shared.apply).toHaveBeenCalledTimes(1);
+    one.clock.advance(5_000);
+    await projector.flush();
+    expect(await shared.projects()).toEqual(['b', 'c', 'shop']);
+  });
 });

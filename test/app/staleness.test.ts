@@ -1,15 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { snapshotSince } from '../../src/app/environment-access.ts';
 import { createFlag } from '../../src/app/manage/flags.ts';
-import {
-  fillShop,
-  onFlag,
-  openReplicas,
-  PLACE,
-  type Replica,
-  type Replicas,
-  revisionOf,
-} from '../support/replicas.ts';
+import { openReplicas, type Replica, type Replicas, revisionOf } from '../support/replicas.ts';
+import { fillShop, onFlag, PLACE } from '../support/shop.ts';
 
 let replicas: Replicas;
 let one: Replica;

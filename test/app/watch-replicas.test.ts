@@ -1,26 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createKey } from '../../src/app/manage/keys.ts';
-import { haltFlag } from '../../src/app/manage/settings.ts';
-import type { Principal } from '../../src/app/principal.ts';
-import { watch } from '../../src/app/watch.ts';
-import type { WatchEvent } from '../../src/app/watch-events.ts';
-import {
-  fillShop,
-  openReplicas,
-  PLACE,
-  type Replica,
-  type Replicas,
-  revisionOf,
-} from '../support/replicas.ts';
-
-const SERVER: Principal = {
-  ...{ keyId: 'server1', kind: 'server', project: 'shop', environment: 'production', scopes: [] },
-  ...{ allowedOrigins: [], expiresAt: Number.POSITIVE_INFINITY },
-};
-const ADMIN: Principal = {
-  ...SERVER,
-  ...{ kind: 'admin', environment: undefined, scopes: ['read', 'write', 'halt', 'keys'] },
-};
+import { tokenOf, watchDefinitions } from '../support/definitions-watcher.ts';
+import { openReplicas, type Replica, type Replicas, revisionOf } from '../support/replicas.ts';
+import { createServerKey, fillShop, halt } from '../support/shop.ts';
 
 let replicas: Replicas;
 let one: Replica;
@@ -31,8 +12,7 @@ beforeEach(async () => {
   replicas = await openReplicas();
   [one, other] = [await replicas.open(), await replicas.open()];
   await fillShop(one, 'checkout', 'search');
-  const key = { id: 'server1', kind: 'server', name: '', environment: 'production', scopes: [] } as const;
-  await one.instance.commit('shop', createKey({ ...key, allowedOrigins: [], secretHash: 'aa' }, ADMIN));
+  await one.instance.commit('shop', createServerKey);
   await vi.waitFor(() => expect(revisionOf(other)).toBe(4));
 });
 afterEach(async () => {
@@ -40,39 +20,11 @@ afterEach(async () => {
   await replicas[Symbol.asyncDispose]();
 });
 
-const halt = (flag: string) => haltFlag({ ...PLACE, flag }, { by: 'anna', reason: 'fire' });
-
-/** A watch of definitions. */
-function follow({ instance }: Replica, resumeToken = '') {
-  const abort = new AbortController();
-  leaving.push(() => abort.abort());
-  const events = watch(
-    instance.watch,
-    {
-      ...{ principal: SERVER, place: PLACE, view: { kind: 'definitions' }, flagKeys: undefined },
-      ...{ resumeToken, terminate: () => abort.abort() },
-    },
-    abort.signal,
-  );
-  const next = (): Promise<WatchEvent> => {
-    const result = events.next().then(({ value }) => value);
-    // Who leaves does not wait for what comes next.
-    result.catch(() => undefined);
-    return result;
-  };
-  return {
-    next,
-    async started() {
-      const seen = [await next()];
-      while (!['end', 'delta', 'goodbye'].includes(seen.at(-1)?.kind ?? '')) seen.push(await next());
-      return seen;
-    },
-    leave: () => abort.abort(),
-  };
-}
-
-function tokenOf(events: readonly WatchEvent[]): string {
-  return events.map((event) => ('token' in event ? event.token : '')).findLast((token) => token !== '') ?? '';
+/** Somebody who leaves when the test is over, if not before. */
+function follow({ instance }: Replica, resumeToken?: string) {
+  const watcher = watchDefinitions(instance, resumeToken);
+  leaving.push(watcher.leave);
+  return watcher;
 }
 
 /** Lets time pass until this has happened. */
@@ -164,8 +116,8 @@ describe('watches that begin together', () => {
     let begun = 0;
     for (const hello of hellos) hello.then(() => begun++).catch(() => undefined);
     await vi.waitFor(() => expect(begun).toBe(64));
-    expect(one.instance.hub.snapshots.waiting).toBe(6);
     expect(await follow(one, token).next()).toMatchObject({ kind: 'hello', intent: 'nothing' });
+    expect(begun).toBe(64);
     const [first] = watchers;
     while ((await first?.next())?.kind !== 'end');
     void first?.next();

@@ -1,20 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createFlag } from '../../src/app/manage/flags.ts';
-import { createKey } from '../../src/app/manage/keys.ts';
-import { createProject } from '../../src/app/manage/projects.ts';
-import { haltFlag, resumeFlag } from '../../src/app/manage/settings.ts';
-import type { Principal } from '../../src/app/principal.ts';
+import { resumeFlag } from '../../src/app/manage/settings.ts';
 import type { WatchEvent } from '../../src/app/watch-events.ts';
 import type { WatchRequest } from '../../src/app/watch-request.ts';
 import { WatchSession } from '../../src/app/watch-session.ts';
 import { FlagError } from '../../src/core/errors.ts';
 import { type Instance, openInstance } from '../support/instance.ts';
-
-const PLACE = { project: 'shop', environment: 'production' };
-const SERVER: Principal = {
-  ...{ keyId: 'server1', kind: 'server', project: 'shop', environment: 'production', scopes: [] },
-  ...{ allowedOrigins: [], expiresAt: Number.POSITIVE_INFINITY },
-};
+import { createServerKey, fillShop, halt, PLACE, SERVER } from '../support/shop.ts';
 
 const open: Instance[] = [];
 afterEach(async () => {
@@ -24,36 +15,8 @@ afterEach(async () => {
 async function shop(): Promise<Instance> {
   const instance = await openInstance();
   open.push(instance);
-  const admin: Principal = {
-    ...SERVER,
-    kind: 'admin',
-    environment: undefined,
-    scopes: ['read', 'write', 'halt', 'keys'],
-  };
-  await instance.commit(
-    'shop',
-    createProject({ key: 'shop', name: '', description: '', environments: ['production'] }),
-  );
-  await instance.commit(
-    'shop',
-    createKey(
-      {
-        ...{ id: 'server1', kind: 'server', name: '', environment: 'production', scopes: [] },
-        ...{ allowedOrigins: [], secretHash: 'aa' },
-      },
-      admin,
-    ),
-  );
-  const flag = {
-    ...{ key: 'checkout', name: '', description: '', tags: [], owner: '', defaultVariation: 'off' },
-    ...{ type: 'boolean' as const, status: 'active' as const, clientVisible: false, temporary: false },
-    variations: [
-      { key: 'on', value: true },
-      { key: 'off', value: false },
-    ],
-    enabledIn: ['production'],
-  };
-  await instance.commit('shop', createFlag(flag));
+  await fillShop({ instance }, 'checkout');
+  await instance.commit('shop', createServerKey);
   return instance;
 }
 
@@ -83,9 +46,7 @@ function watchFrom(instance: Instance, request: Partial<WatchRequest> = {}) {
 const toggle = (instance: Instance, halted: boolean) =>
   instance.commit(
     'shop',
-    halted
-      ? haltFlag({ environment: 'production', flag: 'checkout' }, { by: '', reason: 'a test' })
-      : resumeFlag({ environment: 'production', flag: 'checkout' }),
+    halted ? halt('checkout') : resumeFlag({ environment: 'production', flag: 'checkout' }),
   );
 
 const turns = async () => {

@@ -18,13 +18,10 @@ import type { Plan } from '../../src/app/writer.ts';
 import type { Context } from '../../src/core/context.ts';
 import { FlagError } from '../../src/core/errors.ts';
 import type { Condition, Rule } from '../../src/core/model.ts';
+import { tokenOf } from '../support/definitions-watcher.ts';
 import { type Instance, openInstance } from '../support/instance.ts';
+import { ADMIN, createServerKey, halt, onFlag, PLACE, SERVER, SERVER_KEY } from '../support/shop.ts';
 
-const PLACE = { project: 'shop', environment: 'production' };
-const ADMIN: Principal = {
-  ...{ keyId: 'admin', kind: 'admin', project: 'shop', environment: undefined },
-  ...{ scopes: ['read', 'write', 'halt', 'keys'], allowedOrigins: [], expiresAt: Number.POSITIVE_INFINITY },
-};
 const ANNA: Context = { targetingKey: 'anna', attributes: { plan: 'pro', country: 'se' } };
 
 const open: { end(): Promise<void> }[] = [];
@@ -40,35 +37,16 @@ async function shop(watchOptions: Partial<WatchOptions> = {}, directory?: string
     'shop',
     createProject({ key: 'shop', name: '', description: '', environments: ['production', 'staging'] }),
   );
-  await instance.commit('shop', createKey(SERVER_KEY, ADMIN));
+  await instance.commit('shop', createServerKey);
   await instance.commit('shop', createKey(WEB_KEY, ADMIN));
-  for (const key of ['checkout', 'search']) await instance.commit('shop', createFlag(booleanFlag(key)));
+  for (const key of ['checkout', 'search']) await instance.commit('shop', createFlag(offFlag(key)));
   return instance;
 }
 
-const SERVER_KEY: NewKey = {
-  ...{ id: 'server1', kind: 'server', name: '', environment: 'production', scopes: [] },
-  ...{ allowedOrigins: [], secretHash: 'aa' },
-};
 const WEB_KEY: NewKey = { ...SERVER_KEY, id: 'web1', kind: 'web', allowedOrigins: ['*'] };
 
-function booleanFlag(key: string, clientVisible = false) {
-  return {
-    ...{
-      key,
-      name: '',
-      description: '',
-      tags: [],
-      owner: '',
-      type: 'boolean' as const,
-      status: 'active' as const,
-    },
-    variations: [
-      { key: 'on', value: true },
-      { key: 'off', value: false },
-    ],
-    ...{ defaultVariation: 'off', clientVisible, temporary: false, enabledIn: ['production'] },
-  };
+function offFlag(key: string, clientVisible = false) {
+  return { ...onFlag(key), defaultVariation: 'off', clientVisible };
 }
 
 function rule(id: string, condition: Condition | undefined, more: Partial<Rule> = {}): Rule {
@@ -79,19 +57,7 @@ function rule(id: string, condition: Condition | undefined, more: Partial<Rule> 
   };
 }
 
-function principal(kind: 'server' | 'web'): Principal {
-  return {
-    ...{
-      keyId: `${kind}1`,
-      kind,
-      project: 'shop',
-      environment: 'production',
-      scopes: [],
-      allowedOrigins: ['*'],
-    },
-    expiresAt: Number.POSITIVE_INFINITY,
-  };
-}
+const WEB: Principal = { ...SERVER, keyId: WEB_KEY.id, kind: 'web', allowedOrigins: ['*'] };
 
 /** A watcher that reads at its own pace. */
 function follow(instance: Instance, request: Partial<WatchRequest> = {}) {
@@ -99,7 +65,7 @@ function follow(instance: Instance, request: Partial<WatchRequest> = {}) {
   const events = watch(
     instance.watch,
     {
-      ...{ principal: principal('server'), place: PLACE, view: { kind: 'definitions' }, flagKeys: undefined },
+      ...{ principal: SERVER, place: PLACE, view: { kind: 'definitions' }, flagKeys: undefined },
       ...{ resumeToken: '', terminate: () => abort.abort() },
       ...request,
     },
@@ -140,12 +106,6 @@ function follow(instance: Instance, request: Partial<WatchRequest> = {}) {
   };
 }
 
-function tokenOf(events: readonly WatchEvent[]): string {
-  const token = events.map((event) => ('token' in event ? event.token : '')).findLast((text) => text !== '');
-  if (token === undefined) throw new Error('no token');
-  return token;
-}
-
 describe('a definitions watch', () => {
   it('starts with hello, all parts, and an end that counts them', async () => {
     const instance = await shop();
@@ -159,7 +119,7 @@ describe('a definitions watch', () => {
     const instance = await shop();
     const watcher = follow(instance);
     await watcher.start();
-    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'checkout' }, { by: 'anna', reason: 'fire' }));
+    await instance.commit('shop', halt('checkout'));
     const delta = await watcher.delta();
     expect(delta).toMatchObject({ from: 5, to: 6, cause: 'change' });
     expect(delta.content.flags.map(({ key, settings }) => [key, settings.halt?.reason])).toEqual([
@@ -185,7 +145,7 @@ describe('a definitions watch', () => {
     const instance = await shop();
     const value = 'x'.repeat(60_000);
     const large = (key: string) => ({
-      ...booleanFlag(key),
+      ...offFlag(key),
       ...{ type: 'string' as const, variations: [{ key: 'off', value }] },
     });
     for (let index = 0; index < 10; index++)
@@ -202,7 +162,7 @@ describe('a definitions watch', () => {
     while (events.at(-1)?.kind !== 'end') events.push(await watcher.next());
     expect(events[0]).toMatchObject({ kind: 'hello', intent: 'full', reason: 'large_change' });
     expect(events.at(-1)).toMatchObject({ kind: 'end', count: 32 });
-    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: '' }));
+    await instance.commit('shop', halt('search'));
     expect(await watcher.delta()).toMatchObject({ from: 16, to: 17 });
   });
 
@@ -215,7 +175,7 @@ describe('a definitions watch', () => {
       haltFlag({ environment: 'staging', flag: 'search' }, { by: '', reason: '' }),
     );
     const next = watcher.delta();
-    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: '' }));
+    await instance.commit('shop', halt('search'));
     expect(await next).toMatchObject({ from: 5, to: 7, content: { flags: [{ key: 'search' }] } });
   });
 
@@ -324,12 +284,12 @@ describe('a decisions watch', () => {
 
   it('tells a web key neither which rule decided nor why a flag is halted', async () => {
     const instance = await shop();
-    await instance.commit('shop', createFlag(booleanFlag('banner', true)));
+    await instance.commit('shop', createFlag(offFlag('banner', true)));
     await instance.commit('shop', createRule({ ...PLACE, flag: 'banner' }, rule('for-investors', undefined)));
-    const watcher = follow(instance, { view, principal: principal('web') });
+    const watcher = follow(instance, { view, principal: WEB });
     const [, part] = await watcher.start();
     expect(part).toMatchObject({ content: { decisions: [{ flag: 'banner', variation: 'on', ruleId: '' }] } });
-    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'banner' }, { by: 'anna', reason: 'fire' }));
+    await instance.commit('shop', halt('banner'));
     const { content } = await watcher.delta();
     expect(content.decisions).toMatchObject([{ variation: 'off', reason: 'HALTED', detail: '' }]);
   });
@@ -353,8 +313,8 @@ describe('a decisions watch', () => {
 
   it('shows a web key nothing but client-visible flags, as they come and go', async () => {
     const instance = await shop();
-    await instance.commit('shop', createFlag(booleanFlag('banner', true)));
-    const watcher = follow(instance, { view, principal: principal('web') });
+    await instance.commit('shop', createFlag(offFlag('banner', true)));
+    const watcher = follow(instance, { view, principal: WEB });
     const [, part] = await watcher.start();
     expect(part).toMatchObject({ content: { decisions: [{ flag: 'banner' }] } });
     await instance.commit('shop', showing('banner', false));
@@ -368,7 +328,7 @@ describe('a resumed watch', () => {
     async (view) => {
       const first = await shop();
       const token = tokenOf(await follow(first, { view }).start());
-      await first.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: 'fire' }));
+      await first.commit('shop', halt('search'));
       const second = await shop({}, first.directory);
       const [hello, delta] = await follow(second, { view, resumeToken: token }).start();
       expect(hello).toMatchObject({ intent: 'changes', reason: 'resumed' });
@@ -393,12 +353,12 @@ describe('a resumed watch', () => {
 
   it('never tells a web key about a flag that it could not see', async () => {
     const instance = await shop();
-    await instance.commit('shop', createFlag(booleanFlag('banner', true)));
+    await instance.commit('shop', createFlag(offFlag('banner', true)));
     const view = { kind: 'decisions', context: ANNA } as const;
-    const web = { view, principal: principal('web') };
+    const web = { view, principal: WEB };
     const token = tokenOf(await follow(instance, web).start());
-    await instance.commit('shop', createFlag(booleanFlag('secret-plan')));
-    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: '' }));
+    await instance.commit('shop', createFlag(offFlag('secret-plan')));
+    await instance.commit('shop', halt('search'));
     const hidden = await follow(instance, { ...web, resumeToken: token }).start();
     expect(hidden).toMatchObject([
       { intent: 'changes' },
@@ -411,9 +371,9 @@ describe('a resumed watch', () => {
 
   it('starts a web key in full when nobody knows any more what it could see', async () => {
     const first = await shop();
-    const web = { view: { kind: 'decisions', context: ANNA }, principal: principal('web') } as const;
+    const web = { view: { kind: 'decisions', context: ANNA }, principal: WEB } as const;
     const token = tokenOf(await follow(first, web).start());
-    await first.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: '' }));
+    await first.commit('shop', halt('search'));
     const second = await shop({}, first.directory);
     // Restored from the projection, so that the change itself is not among those that this process saw.
     await first.projector.flush();
@@ -430,12 +390,12 @@ describe('a resumed watch', () => {
     const instance = await shop();
     const request = { flagKeys: ['checkout'] };
     const token = tokenOf(await follow(instance, request).start());
-    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: '' }));
+    await instance.commit('shop', halt('search'));
     expect(await follow(instance, { ...request, resumeToken: token }).start()).toMatchObject([
       { intent: 'changes' },
       { kind: 'delta', content: { flags: [], deletedFlags: [] } },
     ]);
-    await instance.commit('shop', haltFlag({ ...PLACE, flag: 'checkout' }, { by: '', reason: '' }));
+    await instance.commit('shop', halt('checkout'));
     const [hello] = await follow(instance, { ...request, resumeToken: token }).start();
     expect(hello).toMatchObject({ intent: 'full', reason: 'unknown_past' });
   });
@@ -457,8 +417,7 @@ describe('a resumed watch', () => {
   it('gets a snapshot, and the reason, when the token is too far back', async () => {
     const instance = await shop({ maxResumeGap: 1 });
     const token = tokenOf(await follow(instance).start());
-    for (const flag of ['search', 'checkout'])
-      await instance.commit('shop', haltFlag({ ...PLACE, flag }, { by: '', reason: '' }));
+    for (const flag of ['search', 'checkout']) await instance.commit('shop', halt(flag));
     const [hello] = await follow(instance, { resumeToken: token }).start();
     expect(hello).toMatchObject({ intent: 'full', reason: 'compacted' });
   });
@@ -468,7 +427,7 @@ describe('a resumed watch', () => {
     const copy = await mkdtemp(join(tmpdir(), 'vexil-'));
     await cp(ahead.directory, copy, { recursive: true });
     const behind = await shop({}, copy);
-    await ahead.commit('shop', haltFlag({ ...PLACE, flag: 'search' }, { by: '', reason: '' }));
+    await ahead.commit('shop', halt('search'));
     const token = tokenOf(await follow(ahead).start());
     const watcher = follow(behind, { resumeToken: token });
     const next = watcher.next();
@@ -518,7 +477,7 @@ describe('the end of a watch', () => {
     const [, , end] = await watcher.start();
     const value = 'x'.repeat(60_000);
     const large = Array.from({ length: 20 }, (_, index) => ({
-      ...booleanFlag(`large-${index}`),
+      ...offFlag(`large-${index}`),
       ...{ type: 'string' as const, variations: [{ key: 'off', value }] },
     }));
     await instance.commit('shop', (state, now) => ({

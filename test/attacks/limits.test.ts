@@ -38,6 +38,24 @@ describe('whoever tries one key after the other', () => {
     expect(await codesOf(100, 'vx_server_nope')).toEqual(new Set(['UNAUTHENTICATED', 'RESOURCE_EXHAUSTED']));
     expect(await target.code(EVALUATE, CHECKOUT, { token: target.keys.server })).toBe('OK');
   });
+
+  it('is counted every time, and written down a few times', async () => {
+    const { server } = target;
+    const counted = async () => {
+      const page = await (await fetch(`${server.managementUrl}/metrics`)).text();
+      const counts = [
+        ...page.matchAll(/^vexil_refusals_total\{.*reason="(?:KEY_INVALID|REFUSED_KEYS)".*\} (\d+)/gm),
+      ];
+      return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+    };
+    const before = await counted();
+    expect(await codesOf(500, 'vx_server_nope')).toContain('UNAUTHENTICATED');
+    expect(await counted()).toBe(before + 500);
+    const written = () => server.output().match(/"msg":"refused"/g)?.length;
+    await expect.poll(() => server.output()).toMatch(/"suppressed":\d+,"msg":"refused more often/);
+    expect(written()).toBeLessThan(200);
+    expect(server.output()).toMatch(/"reason":"KEY_INVALID",.*"address":"127.0.0.1","msg":"refused"/);
+  });
 });
 
 describe('a key that is used too often', () => {
@@ -49,6 +67,21 @@ describe('a key that is used too often', () => {
     const refusal = answers.find((answer) => codeOf(answer) === 'RESOURCE_EXHAUSTED');
     expect(refusal?.body.toString()).toContain('google.rpc.RetryInfo');
     expect(await target.code(EVALUATE, CHECKOUT, { token: quiet })).toBe('OK');
+  });
+});
+
+describe('a stream of too many messages', () => {
+  it('ends where the key has to wait, with answers to all that came before', async () => {
+    const token = await makeKey();
+    const stream = grpc.duplex('EvaluationService/EvaluateStream', { token });
+    for (let id = 1; id <= CALLS * 4; id++) stream.write({ id: String(id), ...CHECKOUT });
+    const ids: unknown[] = [];
+    for (let answer = await stream.next(); answer; answer = await stream.next()) ids.push(answer.id);
+    expect(ids.length).toBeGreaterThanOrEqual(CALLS - 1);
+    expect(ids).toEqual(ids.map((_, index) => String(index + 1)));
+    const refusal = await stream.ended;
+    expect(refusal).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expect([...(refusal?.details.keys() ?? [])]).toContain('RetryInfo');
   });
 });
 

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { brokenBuses } from './broken-buses.ts';
+import { brokenExposureQueues } from './broken-exposure-queues.ts';
 import { brokenFleetRegistries } from './broken-fleet-registries.ts';
 import { brokenLogs } from './broken-logs.ts';
 import { brokenProjections } from './broken-projections.ts';
 import { changeBusChecks } from './change-bus.ts';
 import { changeLogChecks } from './change-log.ts';
 import { type Check, checkTitled, runCheck, type SeededBug, type Store } from './contract.ts';
+import { exposureQueueChecks } from './exposure-queue.ts';
+import { createSqliteQueueStore } from './exposure-queue-stores.ts';
 import { fleetRegistryChecks } from './fleet-registry.ts';
 import { createInProcessFleetStore } from './fleet-stores.ts';
 import { createHubStore } from './hub-store.ts';
@@ -47,4 +50,10 @@ declareTrial(
   fleetRegistryChecks,
   brokenFleetRegistries,
   createInProcessFleetStore,
+);
+declareTrial(
+  'the contract of the exposure queue',
+  exposureQueueChecks,
+  brokenExposureQueues,
+  createSqliteQueueStore,
 );

@@ -1,7 +1,12 @@
+import {
+  createMongoExposureStore,
+  type ExposureStoreOptions,
+} from '../../src/adapters/mongo/exposure-store.ts';
 import { createMongoChangeLog } from '../../src/adapters/mongo/mongo-change-log.ts';
 import { createMongoProjection } from '../../src/adapters/mongo/mongo-projection.ts';
 import { type Mongo, openMongo } from '../../src/adapters/mongo/open-mongo.ts';
 import type { ChangeLog } from '../../src/ports/change-log.ts';
+import type { ExposureStore } from '../../src/ports/exposure-store.ts';
 import { openTestDatabase, type TestDatabase } from '../support/mongo-server.ts';
 import type { Store } from './contract.ts';
 import type { ProjectionStore } from './projection.ts';
@@ -25,6 +30,18 @@ export async function createMongoProjectionStore(uri: string): Promise<Projectio
       const { matchedCount } = await flags.updateOne({ project }, { $inc: { version: 1 } });
       if (matchedCount !== 1) throw new Error('nothing to damage');
     },
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  };
+}
+
+/** A store of exposures in the same way. */
+export async function createMongoExposures(
+  uri: string,
+  options?: ExposureStoreOptions,
+): Promise<Store<ExposureStore>> {
+  const database = openTestDatabase(uri);
+  return {
+    open: async () => openWith(database, (mongo) => createMongoExposureStore(mongo, options)),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

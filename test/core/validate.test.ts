@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Violation } from '../../src/core/errors.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
-import type { Condition, FlagSettings, Json, Release, Rule, Segment } from '../../src/core/model.ts';
+import type { Condition, FlagSettings, Guard, Json, Release, Rule, Segment } from '../../src/core/model.ts';
 import { validateFlag } from '../../src/core/validate-flag.ts';
 import { validateRelease } from '../../src/core/validate-release.ts';
 import { validateSegment } from '../../src/core/validate-segment.ts';
@@ -243,6 +243,15 @@ describe('the settings of a flag', () => {
   });
 });
 
+function guard(fields: Partial<Guard>): Guard {
+  const limits = { threshold: 1, minimumSample: 10, windowSeconds: 1, stages: [] };
+  return { event: '', worse: 'higher', ...limits, onRegression: 'halt', ...fields };
+}
+
+function withoutThreshold({ threshold, ...rest }: Guard): Guard {
+  return rest;
+}
+
 describe('a rule', () => {
   const split = (...weights: number[]) => ({
     kind: 'split' as const,
@@ -277,6 +286,30 @@ describe('a rule', () => {
     ['weights that do not sum up', { serve: split(50_000, 49_999) }, 'rules[0].serve.split'],
     ['no weights', { serve: split() }, 'rules[0].serve.split'],
     ['a part of a rollout’s unit', { rollout: { weight: 0.5 } }, 'rules[0].rollout.weight'],
+    ['a guard without a limit', { guard: withoutThreshold(guard({})) }, 'rules[0].guard'],
+    ['a guard that asks hardly anybody', { guard: guard({ minimumSample: 9 }) }, 'rules[0].guard.min_sample'],
+    ['a guard without a window', { guard: guard({ windowSeconds: 0 }) }, 'rules[0].guard.window_s'],
+    ['a guard whose limit is no share', { guard: guard({ threshold: -1 }) }, 'rules[0].guard.threshold'],
+    [
+      'a guard with a negative regression',
+      { guard: guard({ relativeRegression: -1 }) },
+      'rules[0].guard.relative_regression',
+    ],
+    [
+      'stages that do not ascend',
+      { guard: guard({ stages: [5, 5] }), rollout: { weight: 0 } },
+      'rules[0].guard.stages[1]',
+    ],
+    ['stages without a rollout', { guard: guard({ stages: [5] }) }, 'rules[0].rollout'],
+    [
+      'stages beside a ramp',
+      {
+        guard: guard({ stages: [5] }),
+        rollout: { weight: 0 },
+        ramp: { kind: 'steps', steps: [{ startsAt: AT, weight: 1 }] },
+      },
+      'rules[0].guard.stages',
+    ],
     ['a rollout above everybody', { rollout: { weight: 100_001 } }, 'rules[0].rollout.weight'],
     ['a rollout below nobody', { rollout: { weight: -1 } }, 'rules[0].rollout.weight'],
     ['a ramp without steps', { rollout: { weight: 0 }, ramp: steps() }, 'rules[0].ramp.steps.steps'],

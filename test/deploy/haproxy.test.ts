@@ -1,20 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { temporaryDirectory } from '../contract/sqlite-stores.ts';
 import { newFlag, newKey, newProject } from '../e2e/tour/tour.ts';
 import { type Calls, callsOf, text } from '../support/calls.ts';
 import { fetchCaller } from '../support/fetch-caller.ts';
 import { type Follower, follow } from '../support/follower.ts';
 import { type GrpcCaller, grpcCaller } from '../support/grpc-caller.ts';
+import { mongoServerOrSkip } from '../support/mongo-server.ts';
+import { startReplicas } from '../support/replica-processes.ts';
 import { toolOrSkip } from '../support/require-tool.ts';
-import { type ServerProcess, startServer } from '../support/server-process.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 
 const haproxy = toolOrSkip('HAProxy', '/usr/sbin/haproxy', '/usr/local/sbin/haproxy');
+const uri = await mongoServerOrSkip();
 
-/** Three processes on one data directory are replicas of one another, as far as a balancer can tell. */
-describe.skipIf(haproxy === undefined)('behind HAProxy, three replicas', () => {
+describe.skipIf(haproxy === undefined || uri === undefined)('behind HAProxy, three replicas', () => {
   const stack = new AsyncDisposableStack();
   let replicas: ServerProcess[];
+  let adminToken: string;
   let balancer: Balancer;
   let grpc: GrpcCaller;
   let manage: Calls;
@@ -23,19 +25,14 @@ describe.skipIf(haproxy === undefined)('behind HAProxy, three replicas', () => {
   let changes = 0;
 
   beforeAll(async () => {
-    const directory = stack.use(await temporaryDirectory());
-    const start = async () =>
-      stack.use(
-        await startServer({
-          dataDir: directory.path,
-          env: { VEXIL_MANAGEMENT_API: 'management', VEXIL_DRAIN_DELAY_MS: '3000' },
-        }),
-      );
-    replicas = [await start(), await start(), await start()];
+    const env = { VEXIL_MANAGEMENT_API: 'management', VEXIL_DRAIN_DELAY_MS: '3000' };
+    const fleet = stack.use(await startReplicas(uri ?? '', 3, env));
+    replicas = [...fleet.servers];
+    adminToken = fleet.adminToken;
     balancer = stack.use(await startBalancer(haproxy ?? '', replicas));
     grpc = stack.use(grpcCaller(balancer.address));
     const colleague = stack.use(grpcCaller(balancer.managementAddress));
-    manage = callsOf(colleague.call, replicas[0]?.adminToken ?? '');
+    manage = callsOf(colleague.call, adminToken);
     project = await newProject(manage, 'shop');
     await newFlag(manage, project, 'banner');
     token = await newKey(manage, project, { kind: 'KEY_KIND_SERVER', environment: environment() });
@@ -62,7 +59,7 @@ describe.skipIf(haproxy === undefined)('behind HAProxy, three replicas', () => {
   });
 
   it('manage on the other port only, and are asked how they are one by one', async () => {
-    const calls = callsOf(grpc.call, replicas[0]?.adminToken ?? '');
+    const calls = callsOf(grpc.call, adminToken);
     await expect(calls.ok('ProjectService/ListProjects')).rejects.toThrow('UNIMPLEMENTED');
     for (const path of ['/metrics', '/readyz', '/livez']) {
       const { status } = await fetch(`http://${balancer.managementAddress}${path}`);

@@ -79,6 +79,7 @@ describe.skipIf(helm === undefined)('the chart', () => {
     expect(graceMs).toBeGreaterThan(config.shutdownMs);
     expect(pod).toMatchObject({
       automountServiceAccountToken: false,
+      enableServiceLinks: false,
       securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
       containers: [
         {
@@ -131,6 +132,18 @@ describe.skipIf(helm === undefined)('the chart', () => {
     expect(render(EMBEDDED).has('Secret')).toBe(false);
     expect(() => render([])).toThrow(/a fleet needs secrets.mongodbUri/);
     expect(() => render(FLEET.slice(0, 1))).toThrow(/a fleet needs secrets.keyPepper/);
+  });
+
+  it('makes a pepper only for whoever asks for one, and leaves it where it is', () => {
+    const make = ['secrets.mongodbUri=mongodb://m', 'nats.enabled=false', 'secrets.makeKeyPepper=true'];
+    const secret = render(make).get('Secret');
+    expect(at(secret, 'metadata', 'annotations')).toEqual({ 'helm.sh/resource-policy': 'keep' });
+    const made = at(secret, 'stringData', 'key-pepper');
+    expect(made).toMatch(/^[0-9A-Za-z]{48}$/);
+    expect(at(render(make).get('Secret'), 'stringData', 'key-pepper')).not.toBe(made);
+    const given = render([...make, `secrets.keyPepper=${PEPPER}`]).get('Secret');
+    expect(at(given, 'stringData', 'key-pepper')).toBe(PEPPER);
+    expect(at(given, 'metadata')).not.toHaveProperty('annotations');
   });
 
   it('has what is optional when it is asked for, and a budget for a fleet', () => {

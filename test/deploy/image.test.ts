@@ -53,8 +53,8 @@ describe('the image', () => {
   });
 
   it('asks itself how it is, and is stopped by the signal that the service waits for', () => {
-    expect(dockerfile).toMatch(/HEALTHCHECK [^[]*CMD \["node", "\/app\/src\/cli\/main.ts", "health"\]/);
+    expect(dockerfile).toMatch(/HEALTHCHECK [^[]*CMD \["node", "\/app\/src\/cli\/vexil.js", "health"\]/);
     expect(all('STOPSIGNAL')).toEqual([['SIGTERM']]);
-    expect(all('ENTRYPOINT').join()).toBe('["node",,"/app/src/cli/main.ts"]');
+    expect(all('ENTRYPOINT').join()).toBe('["node",,"/app/src/cli/vexil.js"]');
   });
 });

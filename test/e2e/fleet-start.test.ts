@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { openSqliteProjection } from '../../src/adapters/sqlite/sqlite-projection.ts';
+import { startFaultProxy } from '../faults/proxies/fault-proxy.ts';
 import { type Calls, callsOf } from '../support/calls.ts';
 import { fetchCaller } from '../support/fetch-caller.ts';
 import { mongoServerOrSkip } from '../support/mongo-server.ts';
@@ -105,4 +106,43 @@ describe.skipIf(mongoUri === undefined || natsUrl === undefined)('replicas on on
     };
     await expect(startServer({ env })).rejects.toThrow('the pepper is not the one of the other replicas');
   });
+
+  it('do not serve what is on their disk with another pepper than they had, and end when it is not the others’', async () => {
+    await using replicas = await startReplicas(mongoUri ?? '', 1);
+    const [server] = replicas.servers;
+    if (server === undefined) throw new Error('nobody');
+    await server.stop();
+    const { hostname, port, searchParams } = new URL(replicas.database.uri);
+    let isAway = true;
+    let asked = 0;
+    await using proxy = await startFaultProxy({
+      target: () => {
+        asked++;
+        return { host: hostname, port: isAway ? 1 : Number(port) };
+      },
+    });
+    const env = {
+      VEXIL_MONGODB_URI: `mongodb://127.0.0.1:${proxy.port}/?${searchParams}`,
+      VEXIL_MONGODB_DATABASE: replicas.database.name,
+      VEXIL_KEY_PEPPER: 'another-pepper-than-that-of-the-others',
+    };
+    const { dataDir } = server;
+    const waiting = startServer({ env, dataDir });
+    const refused = expect(waiting).rejects.toThrow(
+      /waits for the log, for the pepper is not the one from before[\s\S]*the pepper is not the one of the other replicas/,
+    );
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(1), { timeout: 20_000 });
+    isAway = false;
+    await refused;
+    // A disk that does not know which one it was.
+    await rm(join(dataDir, 'pepper.agreed'));
+    isAway = true;
+    await using served = await startServer({ env, dataDir });
+    isAway = false;
+    await vi.waitFor(() => expect(served.output()).toContain('must not serve, and stops'), {
+      timeout: 20_000,
+    });
+    await vi.waitFor(() => expect(() => process.kill(served.pid, 0)).toThrow(), { timeout: 20_000 });
+    expect(await served.kill('SIGKILL')).toMatchObject({ code: 1 });
+  }, 90_000);
 });

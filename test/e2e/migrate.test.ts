@@ -59,7 +59,7 @@ describe.skipIf(uri === undefined)('vexil migrate', () => {
         uri ?? '',
       ]);
       expect(early).toMatchObject({ code: 1, stdout: '' });
-      expect(early.stderr).toContain('is in use: stop the server that runs on it first');
+      expect(early.stderr).toContain(`${before} is in use by process ${server.pid} (vexil serve`);
       await server.stop();
     }
     const options = ['--mongodb-uri', database.uri, '--mongodb-database', database.name];

@@ -10,7 +10,7 @@ import { authInterceptor, doorkeeper } from '../../src/rpc/auth.ts';
 import { errorInterceptor } from '../../src/rpc/errors.ts';
 import { flagService } from '../../src/rpc/flag-service.ts';
 import { projectService } from '../../src/rpc/project-service.ts';
-import { errorOf, openService } from '../support/in-process-service.ts';
+import { errorOf, openShop } from '../support/in-process-service.ts';
 
 const UNLIMITED = {
   ...{ callsPerKeyPerSecond: 0, streamsPerKey: 0, streamsPerAddress: 0, openStreamsPerAddress: 0 },
@@ -19,8 +19,7 @@ const UNLIMITED = {
 
 /** A project `shop`, and the way in with a key to it that may read and write. */
 async function withWriteKey() {
-  const service = await openService();
-  await service.projects.createProject({ projectId: 'shop' });
+  const service = await openShop();
   const { secret } = await service.keys.createKey({
     parent: 'projects/shop',
     key: { kind: KeyKind.ADMIN, scopes: [Scope.READ, Scope.WRITE] },

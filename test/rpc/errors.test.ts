@@ -105,7 +105,7 @@ test('a message that cannot be encoded is mended rather than made an error of it
 });
 
 function throwing(error: unknown) {
-  const logged: [unknown, string][] = [];
+  const logged: unknown[][] = [];
   const transport = createRouterTransport(
     ({ service }) =>
       service(EvaluationService, {
@@ -136,7 +136,16 @@ test('an unforeseen error of a unary call is logged once and says nothing of its
   const { client, logged } = throwing(secret);
   const error = await client.evaluate({}).catch((caught: unknown) => caught);
   expect(error).toMatchObject({ code: Code.Internal, rawMessage: 'internal error' });
-  expect(logged).toEqual([[secret, 'vexil.v1.EvaluationService/Evaluate']]);
+  expect(logged).toEqual([[secret, 'vexil.v1.EvaluationService/Evaluate', undefined]]);
+});
+
+test('an unforeseen error is logged with the trace that its caller named', async () => {
+  const { client, logged } = throwing(new Error('unforeseen'));
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const headers = { traceparent: `00-${trace}-00f067aa0ba902b7-01` };
+  await expect(client.evaluate({}, { headers })).rejects.toThrow();
+  expect(await drain(client.watchFlags({}, { headers }))).toMatchObject({ code: Code.Internal });
+  expect(logged.map(([, , traceId]) => traceId)).toEqual([trace, trace]);
 });
 
 test('an error that appears while a stream is read is translated too', async () => {

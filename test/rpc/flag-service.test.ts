@@ -2,19 +2,15 @@ import { Code } from '@connectrpc/connect';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BadRequestSchema, ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { FlagStatus, FlagType } from '../../gen/vexil/v1/definitions_pb.ts';
-import { errorOf, openService } from '../support/in-process-service.ts';
+import { errorOf, openShop, type Service } from '../support/in-process-service.ts';
 
-let service: Awaited<ReturnType<typeof openService>>;
+let service: Service;
 
 beforeEach(async () => {
-  service = await openService();
-  await service.projects.createProject({ projectId: 'shop' });
+  service = await openShop();
 });
 
-afterEach(async () => {
-  expect(service.unexpected).toStrictEqual([]);
-  await service[Symbol.asyncDispose]();
-});
+afterEach(() => service[Symbol.asyncDispose]());
 
 const parent = 'projects/shop';
 const name = 'projects/shop/flags/checkout';

@@ -3,15 +3,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BadRequestSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { FlagType, HashAlgorithm, type Operator } from '../../gen/vexil/v1/definitions_pb.ts';
 import { timestampOf } from '../../src/rpc/timestamp.ts';
-import { errorOf, openService } from '../support/in-process-service.ts';
+import { errorOf, openShop, type Service } from '../support/in-process-service.ts';
 
 const MINUTE_MS = 60_000;
 
-let service: Awaited<ReturnType<typeof openService>>;
+let service: Service;
 
 beforeEach(async () => {
-  service = await openService();
-  await service.projects.createProject({ projectId: 'shop' });
+  service = await openShop();
   await service.flags.createFlag({
     parent: 'projects/shop',
     flagId: 'checkout',
@@ -19,10 +18,7 @@ beforeEach(async () => {
   });
 });
 
-afterEach(async () => {
-  expect(service.unexpected).toStrictEqual([]);
-  await service[Symbol.asyncDispose]();
-});
+afterEach(() => service[Symbol.asyncDispose]());
 
 const name = 'projects/shop/environments/production/flags/checkout';
 const on = { kind: { case: 'variation' as const, value: 'on' } };

@@ -9,17 +9,13 @@ import { ObjectChange_Kind } from '../../gen/vexil/v1/history_service_pb.ts';
 import { KeyKind, Scope } from '../../gen/vexil/v1/key_service_pb.ts';
 import { objectsOf } from '../../src/app/project-state.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
-import { BOOLEAN, errorOf, openService, ROOT } from '../support/in-process-service.ts';
+import { BOOLEAN, errorOf, openShop, ROOT, type Service } from '../support/in-process-service.ts';
 
-let service: Awaited<ReturnType<typeof openService>>;
+let service: Service;
 beforeEach(async () => {
-  service = await openService();
-  await service.projects.createProject({ projectId: 'shop', environmentIds: ['production'] });
+  service = await openShop(['production']);
 });
-afterEach(async () => {
-  expect(service.unexpected).toEqual([]);
-  await service[Symbol.asyncDispose]();
-});
+afterEach(() => service[Symbol.asyncDispose]());
 
 const parent = 'projects/shop';
 const production = 'projects/shop/environments/production';

@@ -3,18 +3,14 @@ import { Code } from '@connectrpc/connect';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { KeyKind, Scope } from '../../gen/vexil/v1/key_service_pb.ts';
 import { hashSecret, parseToken } from '../../src/app/key-token.ts';
-import { errorOf, openService, ROOT } from '../support/in-process-service.ts';
+import { errorOf, openShop, ROOT, type Service } from '../support/in-process-service.ts';
 import { PEPPER } from '../support/instance.ts';
 
-let service: Awaited<ReturnType<typeof openService>>;
+let service: Service;
 beforeEach(async () => {
-  service = await openService();
-  await service.projects.createProject({ projectId: 'shop' });
+  service = await openShop();
 });
-afterEach(async () => {
-  expect(service.unexpected).toEqual([]);
-  await service[Symbol.asyncDispose]();
-});
+afterEach(() => service[Symbol.asyncDispose]());
 
 const parent = 'projects/shop';
 const environment = 'projects/shop/environments/production';

@@ -2,16 +2,13 @@ import { Code } from '@connectrpc/connect';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { KeyKind } from '../../gen/vexil/v1/key_service_pb.ts';
-import { BOOLEAN, errorOf, openService, ROOT } from '../support/in-process-service.ts';
+import { BOOLEAN, errorOf, openService, ROOT, type Service } from '../support/in-process-service.ts';
 
-let service: Awaited<ReturnType<typeof openService>>;
+let service: Service;
 beforeEach(async () => {
   service = await openService();
 });
-afterEach(async () => {
-  expect(service.unexpected).toEqual([]);
-  await service[Symbol.asyncDispose]();
-});
+afterEach(() => service[Symbol.asyncDispose]());
 
 const shop = 'projects/shop';
 const production = 'projects/shop/environments/production';
@@ -200,6 +197,43 @@ describe('an environment', () => {
     expect(environment).toMatchObject({ displayName: 'Live', version: 2n });
   });
 
+  test('records everything and keeps no attributes, until it is told otherwise', async () => {
+    const nothingSaid = { disabled: false, keptAttributes: [], hashTargetingKeys: false };
+    const recordingOf = async () =>
+      (await service.projects.getEnvironment({ name: production })).environment?.recording;
+    expect(await recordingOf()).toMatchObject(nothingSaid);
+    const recording = { keptAttributes: ['plan', 'country'], hashTargetingKeys: true };
+    await service.projects.updateEnvironment({ environment: { name: production, recording } });
+    expect(await recordingOf()).toMatchObject({ ...recording, disabled: false });
+    await service.projects.updateEnvironment({ environment: { name: production, displayName: 'Live' } });
+    expect(await recordingOf()).toMatchObject(recording);
+    const updateMask = { paths: ['recording'] };
+    await service.projects.updateEnvironment({ environment: { name: production }, updateMask });
+    expect(await recordingOf()).toMatchObject(nothingSaid);
+  });
+
+  test.each([
+    ['the same attribute twice', ['plan', 'plan'], 'environment.recording.kept_attributes[1]'],
+    ['an attribute without a name', [''], 'environment.recording.kept_attributes[0]'],
+    ['more than fifty', fiftyOne(), 'environment.recording.kept_attributes'],
+  ])('keeps not %s', async (_, keptAttributes, field) => {
+    const update = service.projects.updateEnvironment({
+      environment: { name: production, recording: { keptAttributes } },
+    });
+    const error = await errorOf(update);
+    expect(error.code).toBe(Code.InvalidArgument);
+    expect(error.message).toContain(field);
+  });
+
+  test('is made with a recording of its own', async () => {
+    const { environment } = await service.projects.createEnvironment({
+      parent: shop,
+      environmentId: 'load-test',
+      environment: { recording: { disabled: true } },
+    });
+    expect(environment?.recording).toMatchObject({ disabled: true });
+  });
+
   test('takes its settings and its keys with it when it is deleted', async () => {
     await service.flags.createFlag({
       parent: shop,
@@ -232,3 +266,7 @@ describe('an environment', () => {
     expect(await listed(false)).toEqual(['production', 'staging']);
   });
 });
+
+function fiftyOne(): string[] {
+  return Array.from({ length: 51 }, (_, index) => `attribute ${index}`);
+}

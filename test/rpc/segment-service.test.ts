@@ -1,17 +1,13 @@
 import { Code } from '@connectrpc/connect';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Operator } from '../../gen/vexil/v1/definitions_pb.ts';
-import { BOOLEAN, errorOf, openService } from '../support/in-process-service.ts';
+import { BOOLEAN, errorOf, openShop, type Service } from '../support/in-process-service.ts';
 
-let service: Awaited<ReturnType<typeof openService>>;
+let service: Service;
 beforeEach(async () => {
-  service = await openService();
-  await service.projects.createProject({ projectId: 'shop' });
+  service = await openShop();
 });
-afterEach(async () => {
-  expect(service.unexpected).toEqual([]);
-  await service[Symbol.asyncDispose]();
-});
+afterEach(() => service[Symbol.asyncDispose]());
 
 const parent = 'projects/shop';
 const staff = 'projects/shop/segments/staff';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { FlagError } from '../../src/core/errors.ts';
 import { createLogger } from '../../src/server/logger.ts';
 
 function logged(write: (log: ReturnType<typeof createLogger>) => void): { line: string; fields: unknown } {
@@ -38,5 +39,33 @@ describe('createLogger', () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
     expect(line.trimEnd()).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u202e]/);
     expect(fields).toMatchObject({ agent: hostile, msg: hostile });
+  });
+
+  it('says what is wrong with something that goes on, why, and nothing that only fills the disk', () => {
+    const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), {
+      code: 'ECONNREFUSED',
+      servers: Array.from({ length: 1_000 }, () => 'unknown'),
+    });
+    const error = new FlagError('unavailable', 'the store cannot be reached', {
+      ...{ reason: 'STORE_UNREACHABLE', retryAfterMs: 1_000, cause },
+    });
+    const { fields } = logged((log) => log.warn({ project: 'shop', error }, 'cannot reach the log'));
+    expect(fields).toMatchObject({ project: 'shop', msg: 'cannot reach the log' });
+    expect(fields).toHaveProperty('error', {
+      ...{ name: 'FlagError', reason: 'STORE_UNREACHABLE', message: 'the store cannot be reached' },
+      cause: { name: 'Error', reason: 'ECONNREFUSED', message: 'connect ECONNREFUSED 127.0.0.1:1' },
+    });
+  });
+
+  it('shows where a mistake of ours was made', () => {
+    const { fields } = logged((log) => log.warn({ error: new TypeError('no') }, 'a subscriber failed'));
+    expect(fields).toHaveProperty('error.stack', expect.stringContaining('logger.test'));
+  });
+
+  it('does not follow causes that cause each other', () => {
+    const error = new Error('round');
+    error.cause = error;
+    const { line } = logged((log) => log.warn({ error }, 'and round'));
+    expect(line.length).toBeLessThan(1_000);
   });
 });

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { createMongoChangeLog } from '../../src/adapters/mongo/mongo-change-log.ts';
 import { openMongo } from '../../src/adapters/mongo/open-mongo.ts';
+import { lockDirectory } from '../../src/adapters/sqlite/directory-lock.ts';
 import { CHANGE_LOG_SCHEMA, openSqliteChangeLog } from '../../src/adapters/sqlite/sqlite-change-log.ts';
 import type { Change } from '../../src/core/change.ts';
 import { changeText } from '../../src/core/change-text.ts';
@@ -164,16 +165,33 @@ describe.skipIf(uri === undefined)('migration', () => {
   it('refuses a data directory that a server runs on, in both directions', async () => {
     await using at = await places(SHOP);
     {
-      await using _server = await openSqliteChangeLog(at.first);
+      using _server = await lockDirectory(at.first, { as: 'vexil serve' });
       await expect(move({ from: at.embedded, to: at.mongodb })).rejects.toThrow(
-        'is in use: stop the server that runs on it first',
+        `in use by process ${process.pid} (vexil serve`,
       );
     }
     await move({ from: at.embedded, to: at.mongodb });
-    await using _server = await openSqliteChangeLog(at.second);
+    // A replica of a fleet has a directory, and no log in it.
+    using _server = await lockDirectory(at.second, { as: 'vexil serve' });
     await expect(move({ from: at.mongodb, to: at.restored })).rejects.toMatchObject({
       kind: 'failed_precondition',
     });
+  });
+
+  it('refuses a log that somebody else reads, and keeps servers out meanwhile', async () => {
+    await using at = await places(SHOP);
+    {
+      await using _reader = await openSqliteChangeLog(at.first);
+      await expect(move({ from: at.embedded, to: at.mongodb })).rejects.toThrow(
+        `changes.db in ${at.first} is in use by another process: stop that first`,
+      );
+    }
+    let start: Promise<unknown> | undefined;
+    const copied = () => {
+      start ??= lockDirectory(at.first, { as: 'vexil serve', patienceMs: 0 }).catch(String);
+    };
+    await move({ from: at.embedded, to: at.mongodb, copied });
+    expect(await start).toContain(`in use by process ${process.pid} (vexil migrate`);
   });
 
   it('is no success if somebody makes a project meanwhile', async () => {

@@ -8,6 +8,7 @@ import {
   createRouterTransport,
   type Interceptor,
 } from '@connectrpc/connect';
+import { AnalyticsService } from '../../gen/vexil/v1/analytics_service_pb.ts';
 import { FlagType } from '../../gen/vexil/v1/definitions_pb.ts';
 import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
 import { FleetService } from '../../gen/vexil/v1/fleet_service_pb.ts';
@@ -20,7 +21,11 @@ import { type Adoption, adoptHistory } from '../../src/app/adopt-history.ts';
 import { DEFAULT_CONTEXT_LIMITS } from '../../src/app/decisions.ts';
 import { History } from '../../src/app/history.ts';
 import { type Principal, SYSTEM } from '../../src/app/principal.ts';
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
+import type { Parcel } from '../../src/ports/exposure-queue.ts';
+import type { ExposureStore } from '../../src/ports/exposure-store.ts';
 import type { FleetRegistry } from '../../src/ports/fleet-registry.ts';
+import { analyticsService } from '../../src/rpc/analytics-service.ts';
 import { errorInterceptor } from '../../src/rpc/errors.ts';
 import { flagService } from '../../src/rpc/flag-service.ts';
 import { fleetService } from '../../src/rpc/fleet-service.ts';
@@ -30,6 +35,7 @@ import { principalKey } from '../../src/rpc/principal-key.ts';
 import { projectService } from '../../src/rpc/project-service.ts';
 import { releaseService } from '../../src/rpc/release-service.ts';
 import { segmentService } from '../../src/rpc/segment-service.ts';
+import { createExposureModel } from '../contract/exposure-model.ts';
 import { type Instance, openInstance, PEPPER } from './instance.ts';
 
 /** May do everything everywhere. */
@@ -55,24 +61,46 @@ export interface Clients {
   readonly keys: Client<typeof KeyService>;
   readonly history: Client<typeof HistoryService>;
   readonly fleet: Client<typeof FleetService>;
+  readonly analytics: Client<typeof AnalyticsService>;
 }
 
 /**
  * The management services over the real adapters, in this process and without sockets. Calls go through the
- * protocol's own encoding and the error interceptor; `unexpected` collects what no code foresaw.
+ * protocol's own encoding and the error interceptor.
  */
-export async function openService(
-  registry?: FleetRegistry,
-): Promise<
-  Clients & { instance: Instance; unexpected: unknown[]; as(principal: Principal): Clients } & AsyncDisposable
-> {
+export interface Service extends Clients, AsyncDisposable {
+  readonly instance: Instance;
+  /** What analytics read. */
+  readonly store: ExposureStore;
+  /** What they published to the queue. */
+  readonly published: readonly Parcel[];
+  as(principal: Principal): Clients;
+  /** Rejects if something came up that no code foresaw. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function openService(registry?: FleetRegistry): Promise<Service> {
   const instance = await openInstance(registry === undefined ? {} : { registry });
   const unexpected: unknown[] = [];
   const errors = errorInterceptor((error) => unexpected.push(error));
-  const routes = routesOf(instance);
+  const store = createExposureModel();
+  const published: Parcel[] = [];
+  const routes = routesOf(instance, store, published);
   const as = (principal: Principal) => clientsOf(routes, [errors, authenticatedAs(principal)]);
-  const close = () => instance[Symbol.asyncDispose]();
-  return { ...as(ROOT), instance, unexpected, as, [Symbol.asyncDispose]: close };
+  return {
+    ...{ ...as(ROOT), instance, store, published, as },
+    async [Symbol.asyncDispose]() {
+      await instance[Symbol.asyncDispose]();
+      if (unexpected.length > 0) throw new AggregateError(unexpected, 'no code foresaw this');
+    },
+  };
+}
+
+/** With a project `shop` that has production and staging, if not others. */
+export async function openShop(environmentIds: string[] = []): Promise<Service> {
+  const service = await openService();
+  await service.projects.createProject({ projectId: 'shop', environmentIds });
+  return service;
 }
 
 /** The error that a call rejects with; fails if it does not. */
@@ -85,7 +113,11 @@ export async function errorOf(call: Promise<unknown>): Promise<ConnectError> {
   throw new Error('the call was expected to fail');
 }
 
-function routesOf({ log, bus, clock, writer, catalog, fleet }: Instance): (router: ConnectRouter) => void {
+function routesOf(
+  { log, bus, clock, writer, catalog, fleet }: Instance,
+  store: ExposureStore,
+  published: Parcel[],
+): (router: ConnectRouter) => void {
   const deps = { writer, catalog };
   const history = new History(log);
   const adopt = (adoption: Adoption) => adoptHistory({ log, bus, catalog, clock, fleet }, adoption);
@@ -100,7 +132,14 @@ function routesOf({ log, bus, clock, writer, catalog, fleet }: Instance): (route
         HistoryService,
         historyService({ ...deps, history, adopt, contextLimits: DEFAULT_CONTEXT_LIMITS }),
       )
-      .service(FleetService, fleetService({ fleet }));
+      .service(FleetService, fleetService({ fleet }))
+      .service(
+        AnalyticsService,
+        analyticsService({
+          ...{ catalog, history, clock, limits: DEFAULT_LIMITS, pepper: PEPPER },
+          exposures: { store: async () => store, publish: async (parcel) => void published.push(parcel) },
+        }),
+      );
 }
 
 function clientsOf(routes: (router: ConnectRouter) => void, interceptors: Interceptor[]): Clients {
@@ -114,6 +153,7 @@ function clientsOf(routes: (router: ConnectRouter) => void, interceptors: Interc
     keys: client(KeyService),
     history: client(HistoryService),
     fleet: client(FleetService),
+    analytics: client(AnalyticsService),
   };
 }
 

@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInProcessHub } from '../../src/adapters/in-process/in-process-bus.ts';
 import { openSqliteChangeLog } from '../../src/adapters/sqlite/sqlite-change-log.ts';
-import { createFlag } from '../../src/app/manage/flags.ts';
-import { createProject } from '../../src/app/manage/projects.ts';
 import { Evaluation } from '../../src/core/evaluation.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { type Instance, openInstance } from './instance.ts';
+import { PLACE } from './shop.ts';
 import { type SwitchableLog, switchableLog } from './switchable-log.ts';
 
 /** A replica with a disk of its own, and a way to the log that can be cut. */
@@ -21,7 +20,7 @@ export interface Replica {
   /** Ends it in good order. */
   stop(): Promise<void>;
   /** Starts it on what it left, with the log reachable or not. Rejects if it did not start soon. */
-  start(options?: { readonly log?: 'on' | 'off' }): Promise<void>;
+  start(options?: { readonly log?: 'on' | 'off' | 'hang' }): Promise<void>;
 }
 
 /** Replicas in one process and at one time: one log, one bus, and a clock that the test moves. */
@@ -78,29 +77,6 @@ export async function openReplicas(): Promise<Replicas> {
       for (const replica of replicas) await replica.stop();
       await rm(root, { recursive: true, force: true });
     },
-  };
-}
-
-export const PLACE = { project: 'shop', environment: 'production' };
-
-/** Makes the project `shop` with an environment and flags that are on. */
-export async function fillShop({ instance }: Replica, ...flags: readonly string[]): Promise<void> {
-  const { project, environment } = PLACE;
-  const environments = [environment];
-  await instance.commit(project, createProject({ key: project, name: '', description: '', environments }));
-  for (const key of flags) await instance.commit(project, createFlag(onFlag(key)));
-}
-
-/** A new flag that serves `on`. */
-export function onFlag(key: string) {
-  return {
-    ...{ key, name: '', description: '', tags: [], owner: '', type: 'boolean' as const },
-    ...{ status: 'active' as const, clientVisible: false, temporary: false },
-    variations: [
-      { key: 'on', value: true },
-      { key: 'off', value: false },
-    ],
-    ...{ defaultVariation: 'on', enabledIn: [PLACE.environment] },
   };
 }
 

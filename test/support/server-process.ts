@@ -110,7 +110,7 @@ async function launch(
   env: Readonly<Record<string, string>>,
   onStarted: (pid: number) => void = () => undefined,
 ): Promise<Run> {
-  const child = spawn(process.execPath, ['src/cli/main.ts', 'serve'], {
+  const child = spawn(process.execPath, ['src/cli/vexil.js', 'serve'], {
     cwd: ROOT,
     env: {
       PATH: process.env.PATH ?? '',

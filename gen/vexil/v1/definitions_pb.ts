@@ -12,7 +12,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vexil/v1/definitions.proto.
  */
 export const file_vexil_v1_definitions: GenFile = /*@__PURE__*/
-  fileDesc("Chp2ZXhpbC92MS9kZWZpbml0aW9ucy5wcm90bxIIdmV4aWwudjEigQQKBEZsYWcSDAoEbmFtZRgBIAEoCRILCgNrZXkYAiABKAkSFAoMZGlzcGxheV9uYW1lGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEgwKBHRhZ3MYBSADKAkSDQoFb3duZXIYBiABKAkSIAoEdHlwZRgHIAEoDjISLnZleGlsLnYxLkZsYWdUeXBlEicKCnZhcmlhdGlvbnMYCCADKAsyEy52ZXhpbC52MS5WYXJpYXRpb24SGQoRZGVmYXVsdF92YXJpYXRpb24YCSABKAkSLAoLanNvbl9zY2hlbWEYCiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiQKBnN0YXR1cxgLIAEoDjIULnZleGlsLnYxLkZsYWdTdGF0dXMSFgoOY2xpZW50X3Zpc2libGUYDCABKAgSEQoJdGVtcG9yYXJ5GA0gASgIEjAKDHJlbW92YWxfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGBEgASgDEgwKBGV0YWcYEiABKAkiagoJVmFyaWF0aW9uEgsKA2tleRgBIAEoCRIlCgV2YWx1ZRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIUCgxkaXNwbGF5X25hbWUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkipQMKDEZsYWdTZXR0aW5ncxIMCgRuYW1lGAEgASgJEg8KB2VuYWJsZWQYAiABKAgSHAoEaGFsdBgDIAEoCzIOLnZleGlsLnYxLkhhbHQSGQoRZGVmYXVsdF92YXJpYXRpb24YBCABKAkSLQoNcHJlcmVxdWlzaXRlcxgFIAMoCzIWLnZleGlsLnYxLlByZXJlcXVpc2l0ZRIhCgd0YXJnZXRzGAYgAygLMhAudmV4aWwudjEuVGFyZ2V0Eh0KBXJ1bGVzGAcgAygLMg4udmV4aWwudjEuUnVsZRIRCglidWNrZXRfYnkYCCABKAkSDAoEc2FsdBgJIAEoCRIlCgRoYXNoGAogASgOMhcudmV4aWwudjEuSGFzaEFsZ29yaXRobRI0ChFzY2hlZHVsZWRfY2hhbmdlcxgLIAMoCzIZLnZleGlsLnYxLlNjaGVkdWxlZENoYW5nZRIvCgt1cGRhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgNIAEoAxIMCgRldGFnGA4gASgJIk8KBEhhbHQSDQoFYWN0b3IYASABKAkSDgoGcmVhc29uGAIgASgJEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjAKDFByZXJlcXVpc2l0ZRIMCgRmbGFnGAEgASgJEhIKCnZhcmlhdGlvbnMYAiADKAkiMwoGVGFyZ2V0EhEKCXZhcmlhdGlvbhgBIAEoCRIWCg50YXJnZXRpbmdfa2V5cxgCIAMoCSLyAQoEUnVsZRIKCgJpZBgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSEAoIcHJpb3JpdHkYAyABKAESJgoJY29uZGl0aW9uGAQgASgLMhMudmV4aWwudjEuQ29uZGl0aW9uEiIKB3JvbGxvdXQYBSABKAsyES52ZXhpbC52MS5Sb2xsb3V0Eh4KBXNlcnZlGAYgASgLMg8udmV4aWwudjEuU2VydmUSHAoEcmFtcBgHIAEoCzIOLnZleGlsLnYxLlJhbXASLAoIZXhwb3N1cmUYCCABKAsyGi52ZXhpbC52MS5FeHBvc3VyZVNldHRpbmdzIicKB1JvbGxvdXQSDgoGd2VpZ2h0GAEgASgNEgwKBHNhbHQYAiABKAkiRgoFU2VydmUSEwoJdmFyaWF0aW9uGAEgASgJSAASIAoFc3BsaXQYAiABKAsyDy52ZXhpbC52MS5TcGxpdEgAQgYKBGtpbmQiOAoFU3BsaXQSLwoKdmFyaWF0aW9ucxgBIAMoCzIbLnZleGlsLnYxLldlaWdodGVkVmFyaWF0aW9uIjYKEVdlaWdodGVkVmFyaWF0aW9uEhEKCXZhcmlhdGlvbhgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0iWwoEUmFtcBIjCgVzdGVwcxgBIAEoCzISLnZleGlsLnYxLlN0ZXBSYW1wSAASJgoGbGluZWFyGAIgASgLMhQudmV4aWwudjEuTGluZWFyUmFtcEgAQgYKBGtpbmQiLQoIU3RlcFJhbXASIQoFc3RlcHMYASADKAsyEi52ZXhpbC52MS5SYW1wU3RlcCJKCghSYW1wU3RlcBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZ3ZWlnaHQYAiABKA0ikgEKCkxpbmVhclJhbXASLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2Zyb21fd2VpZ2h0GAMgASgNEhEKCXRvX3dlaWdodBgEIAEoDSIkChBFeHBvc3VyZVNldHRpbmdzEhAKCGRpc2FibGVkGAEgASgIIoECCglDb25kaXRpb24SJgoDYWxsGAEgASgLMhcudmV4aWwudjEuQ29uZGl0aW9uTGlzdEgAEiYKA2FueRgCIAEoCzIXLnZleGlsLnYxLkNvbmRpdGlvbkxpc3RIABIiCgNub3QYAyABKAsyEy52ZXhpbC52MS5Db25kaXRpb25IABIiCgZjbGF1c2UYBCABKAsyEC52ZXhpbC52MS5DbGF1c2VIABIqCgdzZWdtZW50GAUgASgLMhcudmV4aWwudjEuU2VnbWVudENsYXVzZUgAEigKB3JlbGVhc2UYBiABKAsyFS52ZXhpbC52MS5SZWxlYXNlR2F0ZUgAQgYKBGtpbmQiOAoNQ29uZGl0aW9uTGlzdBInCgpjb25kaXRpb25zGAEgAygLMhMudmV4aWwudjEuQ29uZGl0aW9uImkKBkNsYXVzZRIRCglhdHRyaWJ1dGUYASABKAkSJAoIb3BlcmF0b3IYAiABKA4yEi52ZXhpbC52MS5PcGVyYXRvchImCgZ2YWx1ZXMYAyADKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUiMQoNU2VnbWVudENsYXVzZRIQCghzZWdtZW50cxgBIAMoCRIOCgZuZWdhdGUYAiABKAgifwoLUmVsZWFzZUdhdGUSNwoPcnVudGltZV92ZXJzaW9uGAEgASgLMhwudmV4aWwudjEuUnVudGltZVZlcnNpb25HYXRlSAASEAoGYnJhbmNoGAIgASgJSAASHQoTdXBkYXRlZF93aXRoaW5fZGF5cxgDIAEoDUgAQgYKBGtpbmQiSwoSUnVudGltZVZlcnNpb25HYXRlEiQKCG9wZXJhdG9yGAEgASgOMhIudmV4aWwudjEuT3BlcmF0b3ISDwoHdmVyc2lvbhgCIAEoCSLoAQoPU2NoZWR1bGVkQ2hhbmdlEgoKAmlkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKB2VuYWJsZWQYAyABKAhIABIVCgtoYWx0X3JlYXNvbhgEIAEoCUgAEhAKBnJlc3VtZRgFIAEoCEgAEi0KB3JvbGxvdXQYBiABKAsyGi52ZXhpbC52MS5TY2hlZHVsZWRSb2xsb3V0SAASGwoRZGVmYXVsdF92YXJpYXRpb24YByABKAlIABINCgVhY3RvchgIIAEoCUIICgZhY3Rpb24iMwoQU2NoZWR1bGVkUm9sbG91dBIPCgdydWxlX2lkGAEgASgJEg4KBndlaWdodBgCIAEoDSKuAgoHU2VnbWVudBIMCgRuYW1lGAEgASgJEgsKA2tleRgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSEAoIaW5jbHVkZWQYBSADKAkSEAoIZXhjbHVkZWQYBiADKAkSJgoJY29uZGl0aW9uGAcgASgLMhMudmV4aWwudjEuQ29uZGl0aW9uEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgKIAEoAxIMCgRldGFnGAsgASgJEhAKCGFyY2hpdmVkGAwgASgIIoMDCgdSZWxlYXNlEgwKBG5hbWUYASABKAkSCwoDa2V5GAIgASgJEg4KBmJyYW5jaBgDIAEoCRIXCg9ydW50aW1lX3ZlcnNpb24YBCABKAkSFgoOcm9sbG91dF93ZWlnaHQYBSABKA0SJQoFc3RhdGUYBiABKA4yFi52ZXhpbC52MS5SZWxlYXNlU3RhdGUSKwoFZmxhZ3MYByADKAsyHC52ZXhpbC52MS5SZWxlYXNlLkZsYWdzRW50cnkSGQoRcm9sbGVkX2JhY2tfZmxhZ3MYCCADKAkSLwoLY3JlYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAsgASgDEgwKBGV0YWcYDCABKAkaLAoKRmxhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKnwKCEZsYWdUeXBlEhkKFUZMQUdfVFlQRV9VTlNQRUNJRklFRBAAEhUKEUZMQUdfVFlQRV9CT09MRUFOEAESFAoQRkxBR19UWVBFX1NUUklORxACEhQKEEZMQUdfVFlQRV9OVU1CRVIQAxISCg5GTEFHX1RZUEVfSlNPThAEKnIKCkZsYWdTdGF0dXMSGwoXRkxBR19TVEFUVVNfVU5TUEVDSUZJRUQQABIVChFGTEFHX1NUQVRVU19EUkFGVBABEhYKEkZMQUdfU1RBVFVTX0FDVElWRRACEhgKFEZMQUdfU1RBVFVTX0FSQ0hJVkVEEAMqgAEKDUhhc2hBbGdvcml0aG0SHgoaSEFTSF9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIaChZIQVNIX0FMR09SSVRITV9NVVJNVVIzEAESGQoVSEFTSF9BTEdPUklUSE1fU0hBMjU2EAISGAoUSEFTSF9BTEdPUklUSE1fRk5WMUEQAyqUBAoIT3BlcmF0b3ISGAoUT1BFUkFUT1JfVU5TUEVDSUZJRUQQABIPCgtPUEVSQVRPUl9FURABEhAKDE9QRVJBVE9SX05FURACEg8KC09QRVJBVE9SX0lOEAMSEwoPT1BFUkFUT1JfTk9UX0lOEAQSFQoRT1BFUkFUT1JfQ09OVEFJTlMQBRIZChVPUEVSQVRPUl9OT1RfQ09OVEFJTlMQBhIYChRPUEVSQVRPUl9TVEFSVFNfV0lUSBAHEhYKEk9QRVJBVE9SX0VORFNfV0lUSBAIEhQKEE9QRVJBVE9SX01BVENIRVMQCRIPCgtPUEVSQVRPUl9HVBAKEhAKDE9QRVJBVE9SX0dURRALEg8KC09QRVJBVE9SX0xUEAwSEAoMT1BFUkFUT1JfTFRFEA0SEwoPT1BFUkFUT1JfQkVGT1JFEA4SEgoOT1BFUkFUT1JfQUZURVIQDxIWChJPUEVSQVRPUl9TRU1WRVJfRVEQEBIWChJPUEVSQVRPUl9TRU1WRVJfR1QQERIXChNPUEVSQVRPUl9TRU1WRVJfR1RFEBISFgoST1BFUkFUT1JfU0VNVkVSX0xUEBMSFwoTT1BFUkFUT1JfU0VNVkVSX0xURRAUEhQKEE9QRVJBVE9SX0lOX0NJRFIQFRITCg9PUEVSQVRPUl9FWElTVFMQFhIXChNPUEVSQVRPUl9OT1RfRVhJU1RTEBcqgwEKDFJlbGVhc2VTdGF0ZRIdChlSRUxFQVNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUUkVMRUFTRV9TVEFURV9BQ1RJVkUQARIbChdSRUxFQVNFX1NUQVRFX0NPTVBMRVRFRBACEh0KGVJFTEVBU0VfU1RBVEVfUk9MTEVEX0JBQ0sQA2IGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chp2ZXhpbC92MS9kZWZpbml0aW9ucy5wcm90bxIIdmV4aWwudjEigQQKBEZsYWcSDAoEbmFtZRgBIAEoCRILCgNrZXkYAiABKAkSFAoMZGlzcGxheV9uYW1lGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEgwKBHRhZ3MYBSADKAkSDQoFb3duZXIYBiABKAkSIAoEdHlwZRgHIAEoDjISLnZleGlsLnYxLkZsYWdUeXBlEicKCnZhcmlhdGlvbnMYCCADKAsyEy52ZXhpbC52MS5WYXJpYXRpb24SGQoRZGVmYXVsdF92YXJpYXRpb24YCSABKAkSLAoLanNvbl9zY2hlbWEYCiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiQKBnN0YXR1cxgLIAEoDjIULnZleGlsLnYxLkZsYWdTdGF0dXMSFgoOY2xpZW50X3Zpc2libGUYDCABKAgSEQoJdGVtcG9yYXJ5GA0gASgIEjAKDHJlbW92YWxfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGBEgASgDEgwKBGV0YWcYEiABKAkiagoJVmFyaWF0aW9uEgsKA2tleRgBIAEoCRIlCgV2YWx1ZRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIUCgxkaXNwbGF5X25hbWUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkipQMKDEZsYWdTZXR0aW5ncxIMCgRuYW1lGAEgASgJEg8KB2VuYWJsZWQYAiABKAgSHAoEaGFsdBgDIAEoCzIOLnZleGlsLnYxLkhhbHQSGQoRZGVmYXVsdF92YXJpYXRpb24YBCABKAkSLQoNcHJlcmVxdWlzaXRlcxgFIAMoCzIWLnZleGlsLnYxLlByZXJlcXVpc2l0ZRIhCgd0YXJnZXRzGAYgAygLMhAudmV4aWwudjEuVGFyZ2V0Eh0KBXJ1bGVzGAcgAygLMg4udmV4aWwudjEuUnVsZRIRCglidWNrZXRfYnkYCCABKAkSDAoEc2FsdBgJIAEoCRIlCgRoYXNoGAogASgOMhcudmV4aWwudjEuSGFzaEFsZ29yaXRobRI0ChFzY2hlZHVsZWRfY2hhbmdlcxgLIAMoCzIZLnZleGlsLnYxLlNjaGVkdWxlZENoYW5nZRIvCgt1cGRhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgNIAEoAxIMCgRldGFnGA4gASgJIk8KBEhhbHQSDQoFYWN0b3IYASABKAkSDgoGcmVhc29uGAIgASgJEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjAKDFByZXJlcXVpc2l0ZRIMCgRmbGFnGAEgASgJEhIKCnZhcmlhdGlvbnMYAiADKAkiMwoGVGFyZ2V0EhEKCXZhcmlhdGlvbhgBIAEoCRIWCg50YXJnZXRpbmdfa2V5cxgCIAMoCSK9AgoEUnVsZRIKCgJpZBgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSEAoIcHJpb3JpdHkYAyABKAESJgoJY29uZGl0aW9uGAQgASgLMhMudmV4aWwudjEuQ29uZGl0aW9uEiIKB3JvbGxvdXQYBSABKAsyES52ZXhpbC52MS5Sb2xsb3V0Eh4KBXNlcnZlGAYgASgLMg8udmV4aWwudjEuU2VydmUSHAoEcmFtcBgHIAEoCzIOLnZleGlsLnYxLlJhbXASLAoIZXhwb3N1cmUYCCABKAsyGi52ZXhpbC52MS5FeHBvc3VyZVNldHRpbmdzEh4KBWd1YXJkGAkgASgLMg8udmV4aWwudjEuR3VhcmQSKQoLZ3VhcmRfc3RhdGUYCiABKAsyFC52ZXhpbC52MS5HdWFyZFN0YXRlIocCCgVHdWFyZBINCgVldmVudBgBIAEoCRIrCglkaXJlY3Rpb24YAiABKA4yGC52ZXhpbC52MS5HdWFyZERpcmVjdGlvbhIWCgl0aHJlc2hvbGQYAyABKA1IAIgBARIgChNyZWxhdGl2ZV9yZWdyZXNzaW9uGAQgASgNSAGIAQESEgoKbWluX3NhbXBsZRgFIAEoDRIQCgh3aW5kb3dfcxgGIAEoDRIOCgZzdGFnZXMYByADKA0SLAoNb25fcmVncmVzc2lvbhgIIAEoDjIVLnZleGlsLnYxLkd1YXJkQWN0aW9uQgwKCl90aHJlc2hvbGRCFgoUX3JlbGF0aXZlX3JlZ3Jlc3Npb24iXAoKR3VhcmRTdGF0ZRIQCgh3YXRjaGluZxgBIAEoCBIuCgpzaW5jZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRub3RlGAMgASgJIicKB1JvbGxvdXQSDgoGd2VpZ2h0GAEgASgNEgwKBHNhbHQYAiABKAkiRgoFU2VydmUSEwoJdmFyaWF0aW9uGAEgASgJSAASIAoFc3BsaXQYAiABKAsyDy52ZXhpbC52MS5TcGxpdEgAQgYKBGtpbmQiOAoFU3BsaXQSLwoKdmFyaWF0aW9ucxgBIAMoCzIbLnZleGlsLnYxLldlaWdodGVkVmFyaWF0aW9uIjYKEVdlaWdodGVkVmFyaWF0aW9uEhEKCXZhcmlhdGlvbhgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0iWwoEUmFtcBIjCgVzdGVwcxgBIAEoCzISLnZleGlsLnYxLlN0ZXBSYW1wSAASJgoGbGluZWFyGAIgASgLMhQudmV4aWwudjEuTGluZWFyUmFtcEgAQgYKBGtpbmQiLQoIU3RlcFJhbXASIQoFc3RlcHMYASADKAsyEi52ZXhpbC52MS5SYW1wU3RlcCJKCghSYW1wU3RlcBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZ3ZWlnaHQYAiABKA0ikgEKCkxpbmVhclJhbXASLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2Zyb21fd2VpZ2h0GAMgASgNEhEKCXRvX3dlaWdodBgEIAEoDSIkChBFeHBvc3VyZVNldHRpbmdzEhAKCGRpc2FibGVkGAEgASgIIoECCglDb25kaXRpb24SJgoDYWxsGAEgASgLMhcudmV4aWwudjEuQ29uZGl0aW9uTGlzdEgAEiYKA2FueRgCIAEoCzIXLnZleGlsLnYxLkNvbmRpdGlvbkxpc3RIABIiCgNub3QYAyABKAsyEy52ZXhpbC52MS5Db25kaXRpb25IABIiCgZjbGF1c2UYBCABKAsyEC52ZXhpbC52MS5DbGF1c2VIABIqCgdzZWdtZW50GAUgASgLMhcudmV4aWwudjEuU2VnbWVudENsYXVzZUgAEigKB3JlbGVhc2UYBiABKAsyFS52ZXhpbC52MS5SZWxlYXNlR2F0ZUgAQgYKBGtpbmQiOAoNQ29uZGl0aW9uTGlzdBInCgpjb25kaXRpb25zGAEgAygLMhMudmV4aWwudjEuQ29uZGl0aW9uImkKBkNsYXVzZRIRCglhdHRyaWJ1dGUYASABKAkSJAoIb3BlcmF0b3IYAiABKA4yEi52ZXhpbC52MS5PcGVyYXRvchImCgZ2YWx1ZXMYAyADKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUiMQoNU2VnbWVudENsYXVzZRIQCghzZWdtZW50cxgBIAMoCRIOCgZuZWdhdGUYAiABKAgifwoLUmVsZWFzZUdhdGUSNwoPcnVudGltZV92ZXJzaW9uGAEgASgLMhwudmV4aWwudjEuUnVudGltZVZlcnNpb25HYXRlSAASEAoGYnJhbmNoGAIgASgJSAASHQoTdXBkYXRlZF93aXRoaW5fZGF5cxgDIAEoDUgAQgYKBGtpbmQiSwoSUnVudGltZVZlcnNpb25HYXRlEiQKCG9wZXJhdG9yGAEgASgOMhIudmV4aWwudjEuT3BlcmF0b3ISDwoHdmVyc2lvbhgCIAEoCSLoAQoPU2NoZWR1bGVkQ2hhbmdlEgoKAmlkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKB2VuYWJsZWQYAyABKAhIABIVCgtoYWx0X3JlYXNvbhgEIAEoCUgAEhAKBnJlc3VtZRgFIAEoCEgAEi0KB3JvbGxvdXQYBiABKAsyGi52ZXhpbC52MS5TY2hlZHVsZWRSb2xsb3V0SAASGwoRZGVmYXVsdF92YXJpYXRpb24YByABKAlIABINCgVhY3RvchgIIAEoCUIICgZhY3Rpb24iMwoQU2NoZWR1bGVkUm9sbG91dBIPCgdydWxlX2lkGAEgASgJEg4KBndlaWdodBgCIAEoDSKuAgoHU2VnbWVudBIMCgRuYW1lGAEgASgJEgsKA2tleRgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSEAoIaW5jbHVkZWQYBSADKAkSEAoIZXhjbHVkZWQYBiADKAkSJgoJY29uZGl0aW9uGAcgASgLMhMudmV4aWwudjEuQ29uZGl0aW9uEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgKIAEoAxIMCgRldGFnGAsgASgJEhAKCGFyY2hpdmVkGAwgASgIIoMDCgdSZWxlYXNlEgwKBG5hbWUYASABKAkSCwoDa2V5GAIgASgJEg4KBmJyYW5jaBgDIAEoCRIXCg9ydW50aW1lX3ZlcnNpb24YBCABKAkSFgoOcm9sbG91dF93ZWlnaHQYBSABKA0SJQoFc3RhdGUYBiABKA4yFi52ZXhpbC52MS5SZWxlYXNlU3RhdGUSKwoFZmxhZ3MYByADKAsyHC52ZXhpbC52MS5SZWxlYXNlLkZsYWdzRW50cnkSGQoRcm9sbGVkX2JhY2tfZmxhZ3MYCCADKAkSLwoLY3JlYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAsgASgDEgwKBGV0YWcYDCABKAkaLAoKRmxhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKnwKCEZsYWdUeXBlEhkKFUZMQUdfVFlQRV9VTlNQRUNJRklFRBAAEhUKEUZMQUdfVFlQRV9CT09MRUFOEAESFAoQRkxBR19UWVBFX1NUUklORxACEhQKEEZMQUdfVFlQRV9OVU1CRVIQAxISCg5GTEFHX1RZUEVfSlNPThAEKnIKCkZsYWdTdGF0dXMSGwoXRkxBR19TVEFUVVNfVU5TUEVDSUZJRUQQABIVChFGTEFHX1NUQVRVU19EUkFGVBABEhYKEkZMQUdfU1RBVFVTX0FDVElWRRACEhgKFEZMQUdfU1RBVFVTX0FSQ0hJVkVEEAMqgAEKDUhhc2hBbGdvcml0aG0SHgoaSEFTSF9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIaChZIQVNIX0FMR09SSVRITV9NVVJNVVIzEAESGQoVSEFTSF9BTEdPUklUSE1fU0hBMjU2EAISGAoUSEFTSF9BTEdPUklUSE1fRk5WMUEQAyp6Cg5HdWFyZERpcmVjdGlvbhIfChtHVUFSRF9ESVJFQ1RJT05fVU5TUEVDSUZJRUQQABIjCh9HVUFSRF9ESVJFQ1RJT05fSElHSEVSX0lTX1dPUlNFEAESIgoeR1VBUkRfRElSRUNUSU9OX0xPV0VSX0lTX1dPUlNFEAIqXgoLR3VhcmRBY3Rpb24SHAoYR1VBUkRfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGgoWR1VBUkRfQUNUSU9OX1NURVBfQkFDSxABEhUKEUdVQVJEX0FDVElPTl9IQUxUEAIqlAQKCE9wZXJhdG9yEhgKFE9QRVJBVE9SX1VOU1BFQ0lGSUVEEAASDwoLT1BFUkFUT1JfRVEQARIQCgxPUEVSQVRPUl9ORVEQAhIPCgtPUEVSQVRPUl9JThADEhMKD09QRVJBVE9SX05PVF9JThAEEhUKEU9QRVJBVE9SX0NPTlRBSU5TEAUSGQoVT1BFUkFUT1JfTk9UX0NPTlRBSU5TEAYSGAoUT1BFUkFUT1JfU1RBUlRTX1dJVEgQBxIWChJPUEVSQVRPUl9FTkRTX1dJVEgQCBIUChBPUEVSQVRPUl9NQVRDSEVTEAkSDwoLT1BFUkFUT1JfR1QQChIQCgxPUEVSQVRPUl9HVEUQCxIPCgtPUEVSQVRPUl9MVBAMEhAKDE9QRVJBVE9SX0xURRANEhMKD09QRVJBVE9SX0JFRk9SRRAOEhIKDk9QRVJBVE9SX0FGVEVSEA8SFgoST1BFUkFUT1JfU0VNVkVSX0VREBASFgoST1BFUkFUT1JfU0VNVkVSX0dUEBESFwoTT1BFUkFUT1JfU0VNVkVSX0dURRASEhYKEk9QRVJBVE9SX1NFTVZFUl9MVBATEhcKE09QRVJBVE9SX1NFTVZFUl9MVEUQFBIUChBPUEVSQVRPUl9JTl9DSURSEBUSEwoPT1BFUkFUT1JfRVhJU1RTEBYSFwoTT1BFUkFUT1JfTk9UX0VYSVNUUxAXKoMBCgxSZWxlYXNlU3RhdGUSHQoZUkVMRUFTRV9TVEFURV9VTlNQRUNJRklFRBAAEhgKFFJFTEVBU0VfU1RBVEVfQUNUSVZFEAESGwoXUkVMRUFTRV9TVEFURV9DT01QTEVURUQQAhIdChlSRUxFQVNFX1NUQVRFX1JPTExFRF9CQUNLEANiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * What a flag is, in every environment of its project.
@@ -393,6 +393,20 @@ export type Rule = Message<"vexil.v1.Rule"> & {
    * @generated from field: vexil.v1.ExposureSettings exposure = 8;
    */
   exposure?: ExposureSettings | undefined;
+
+  /**
+   * Absent: nobody watches over the rollout.
+   *
+   * @generated from field: vexil.v1.Guard guard = 9;
+   */
+  guard?: Guard | undefined;
+
+  /**
+   * Output only: how far the guard is.
+   *
+   * @generated from field: vexil.v1.GuardState guard_state = 10;
+   */
+  guardState?: GuardState | undefined;
 };
 
 /**
@@ -401,6 +415,106 @@ export type Rule = Message<"vexil.v1.Rule"> & {
  */
 export const RuleSchema: GenMessage<Rule> = /*@__PURE__*/
   messageDesc(file_vexil_v1_definitions, 6);
+
+/**
+ * Watches those who get a variation by a rule, and moves the rule's rollout: forward through the stages while they fare
+ * well, and back, or into a halt, when they do not. Shares are thousandths of a percent of the people who were exposed.
+ *
+ * @generated from message vexil.v1.Guard
+ */
+export type Guard = Message<"vexil.v1.Guard"> & {
+  /**
+   * Events of this name. Empty: errors and crashes.
+   *
+   * @generated from field: string event = 1;
+   */
+  event: string;
+
+  /**
+   * @generated from field: vexil.v1.GuardDirection direction = 2;
+   */
+  direction: GuardDirection;
+
+  /**
+   * The worst share of people with such an event that is still fine.
+   *
+   * @generated from field: optional uint32 threshold = 3;
+   */
+  threshold?: number | undefined;
+
+  /**
+   * By how much of the share among those who get the default variation it may be worse: 10000 is a tenth worse.
+   *
+   * @generated from field: optional uint32 relative_regression = 4;
+   */
+  relativeRegression?: number | undefined;
+
+  /**
+   * People of each variation below which nothing is decided. At least 10.
+   *
+   * @generated from field: uint32 min_sample = 5;
+   */
+  minSample: number;
+
+  /**
+   * How long a stage lasts at least, and how far back is looked.
+   *
+   * @generated from field: uint32 window_s = 6;
+   */
+  windowS: number;
+
+  /**
+   * Weights, ascending. Empty: the guard never moves forward.
+   *
+   * @generated from field: repeated uint32 stages = 7;
+   */
+  stages: number[];
+
+  /**
+   * @generated from field: vexil.v1.GuardAction on_regression = 8;
+   */
+  onRegression: GuardAction;
+};
+
+/**
+ * Describes the message vexil.v1.Guard.
+ * Use `create(GuardSchema)` to create a new message.
+ */
+export const GuardSchema: GenMessage<Guard> = /*@__PURE__*/
+  messageDesc(file_vexil_v1_definitions, 7);
+
+/**
+ * @generated from message vexil.v1.GuardState
+ */
+export type GuardState = Message<"vexil.v1.GuardState"> & {
+  /**
+   * False: it has acted on a regression and rests until somebody changes the rule.
+   *
+   * @generated from field: bool watching = 1;
+   */
+  watching: boolean;
+
+  /**
+   * What is older does not count.
+   *
+   * @generated from field: google.protobuf.Timestamp since_time = 2;
+   */
+  sinceTime?: Timestamp | undefined;
+
+  /**
+   * The numbers by which it acted last; empty if it never did.
+   *
+   * @generated from field: string note = 3;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message vexil.v1.GuardState.
+ * Use `create(GuardStateSchema)` to create a new message.
+ */
+export const GuardStateSchema: GenMessage<GuardState> = /*@__PURE__*/
+  messageDesc(file_vexil_v1_definitions, 8);
 
 /**
  * @generated from message vexil.v1.Rollout
@@ -424,7 +538,7 @@ export type Rollout = Message<"vexil.v1.Rollout"> & {
  * Use `create(RolloutSchema)` to create a new message.
  */
 export const RolloutSchema: GenMessage<Rollout> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 7);
+  messageDesc(file_vexil_v1_definitions, 9);
 
 /**
  * @generated from message vexil.v1.Serve
@@ -453,7 +567,7 @@ export type Serve = Message<"vexil.v1.Serve"> & {
  * Use `create(ServeSchema)` to create a new message.
  */
 export const ServeSchema: GenMessage<Serve> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 8);
+  messageDesc(file_vexil_v1_definitions, 10);
 
 /**
  * @generated from message vexil.v1.Split
@@ -472,7 +586,7 @@ export type Split = Message<"vexil.v1.Split"> & {
  * Use `create(SplitSchema)` to create a new message.
  */
 export const SplitSchema: GenMessage<Split> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 9);
+  messageDesc(file_vexil_v1_definitions, 11);
 
 /**
  * @generated from message vexil.v1.WeightedVariation
@@ -494,7 +608,7 @@ export type WeightedVariation = Message<"vexil.v1.WeightedVariation"> & {
  * Use `create(WeightedVariationSchema)` to create a new message.
  */
 export const WeightedVariationSchema: GenMessage<WeightedVariation> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 10);
+  messageDesc(file_vexil_v1_definitions, 12);
 
 /**
  * How a rollout's weight changes with the clock, without any write.
@@ -525,7 +639,7 @@ export type Ramp = Message<"vexil.v1.Ramp"> & {
  * Use `create(RampSchema)` to create a new message.
  */
 export const RampSchema: GenMessage<Ramp> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 11);
+  messageDesc(file_vexil_v1_definitions, 13);
 
 /**
  * @generated from message vexil.v1.StepRamp
@@ -542,7 +656,7 @@ export type StepRamp = Message<"vexil.v1.StepRamp"> & {
  * Use `create(StepRampSchema)` to create a new message.
  */
 export const StepRampSchema: GenMessage<StepRamp> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 12);
+  messageDesc(file_vexil_v1_definitions, 14);
 
 /**
  * @generated from message vexil.v1.RampStep
@@ -564,7 +678,7 @@ export type RampStep = Message<"vexil.v1.RampStep"> & {
  * Use `create(RampStepSchema)` to create a new message.
  */
 export const RampStepSchema: GenMessage<RampStep> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 13);
+  messageDesc(file_vexil_v1_definitions, 15);
 
 /**
  * @generated from message vexil.v1.LinearRamp
@@ -596,7 +710,7 @@ export type LinearRamp = Message<"vexil.v1.LinearRamp"> & {
  * Use `create(LinearRampSchema)` to create a new message.
  */
 export const LinearRampSchema: GenMessage<LinearRamp> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 14);
+  messageDesc(file_vexil_v1_definitions, 16);
 
 /**
  * @generated from message vexil.v1.ExposureSettings
@@ -615,7 +729,7 @@ export type ExposureSettings = Message<"vexil.v1.ExposureSettings"> & {
  * Use `create(ExposureSettingsSchema)` to create a new message.
  */
 export const ExposureSettingsSchema: GenMessage<ExposureSettings> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 15);
+  messageDesc(file_vexil_v1_definitions, 17);
 
 /**
  * @generated from message vexil.v1.Condition
@@ -668,7 +782,7 @@ export type Condition = Message<"vexil.v1.Condition"> & {
  * Use `create(ConditionSchema)` to create a new message.
  */
 export const ConditionSchema: GenMessage<Condition> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 16);
+  messageDesc(file_vexil_v1_definitions, 18);
 
 /**
  * @generated from message vexil.v1.ConditionList
@@ -685,7 +799,7 @@ export type ConditionList = Message<"vexil.v1.ConditionList"> & {
  * Use `create(ConditionListSchema)` to create a new message.
  */
 export const ConditionListSchema: GenMessage<ConditionList> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 17);
+  messageDesc(file_vexil_v1_definitions, 19);
 
 /**
  * @generated from message vexil.v1.Clause
@@ -715,7 +829,7 @@ export type Clause = Message<"vexil.v1.Clause"> & {
  * Use `create(ClauseSchema)` to create a new message.
  */
 export const ClauseSchema: GenMessage<Clause> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 18);
+  messageDesc(file_vexil_v1_definitions, 20);
 
 /**
  * Holds if the context is in any of the segments; with `negate`, if it is in none.
@@ -739,7 +853,7 @@ export type SegmentClause = Message<"vexil.v1.SegmentClause"> & {
  * Use `create(SegmentClauseSchema)` to create a new message.
  */
 export const SegmentClauseSchema: GenMessage<SegmentClause> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 19);
+  messageDesc(file_vexil_v1_definitions, 21);
 
 /**
  * About the code that a device runs: `device.runtimeVersion`, `device.branch`, `device.updatedAt`.
@@ -778,7 +892,7 @@ export type ReleaseGate = Message<"vexil.v1.ReleaseGate"> & {
  * Use `create(ReleaseGateSchema)` to create a new message.
  */
 export const ReleaseGateSchema: GenMessage<ReleaseGate> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 20);
+  messageDesc(file_vexil_v1_definitions, 22);
 
 /**
  * @generated from message vexil.v1.RuntimeVersionGate
@@ -802,7 +916,7 @@ export type RuntimeVersionGate = Message<"vexil.v1.RuntimeVersionGate"> & {
  * Use `create(RuntimeVersionGateSchema)` to create a new message.
  */
 export const RuntimeVersionGateSchema: GenMessage<RuntimeVersionGate> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 21);
+  messageDesc(file_vexil_v1_definitions, 23);
 
 /**
  * Something to be done to a flag's settings at a time, once, as a revision of its own.
@@ -872,7 +986,7 @@ export type ScheduledChange = Message<"vexil.v1.ScheduledChange"> & {
  * Use `create(ScheduledChangeSchema)` to create a new message.
  */
 export const ScheduledChangeSchema: GenMessage<ScheduledChange> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 22);
+  messageDesc(file_vexil_v1_definitions, 24);
 
 /**
  * @generated from message vexil.v1.ScheduledRollout
@@ -896,7 +1010,7 @@ export type ScheduledRollout = Message<"vexil.v1.ScheduledRollout"> & {
  * Use `create(ScheduledRolloutSchema)` to create a new message.
  */
 export const ScheduledRolloutSchema: GenMessage<ScheduledRollout> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 23);
+  messageDesc(file_vexil_v1_definitions, 25);
 
 /**
  * An audience that is defined once and used in many flags of a project.
@@ -976,7 +1090,7 @@ export type Segment = Message<"vexil.v1.Segment"> & {
  * Use `create(SegmentSchema)` to create a new message.
  */
 export const SegmentSchema: GenMessage<Segment> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 24);
+  messageDesc(file_vexil_v1_definitions, 26);
 
 /**
  * A shipped build that sets flags for the devices that run it.
@@ -1058,7 +1172,7 @@ export type Release = Message<"vexil.v1.Release"> & {
  * Use `create(ReleaseSchema)` to create a new message.
  */
 export const ReleaseSchema: GenMessage<Release> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_definitions, 25);
+  messageDesc(file_vexil_v1_definitions, 27);
 
 /**
  * @generated from enum vexil.v1.FlagType
@@ -1178,6 +1292,76 @@ export type HashAlgorithm = (typeof HashAlgorithm)[keyof typeof HashAlgorithm] |
  */
 export const HashAlgorithmSchema: GenEnum<HashAlgorithm> = /*@__PURE__*/
   enumDesc(file_vexil_v1_definitions, 2);
+
+/**
+ * @generated from enum vexil.v1.GuardDirection
+ */
+export const GuardDirection = {
+  /**
+   * @generated from enum value: GUARD_DIRECTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * As with errors.
+   *
+   * @generated from enum value: GUARD_DIRECTION_HIGHER_IS_WORSE = 1;
+   */
+  HIGHER_IS_WORSE: 1,
+
+  /**
+   * As with purchases.
+   *
+   * @generated from enum value: GUARD_DIRECTION_LOWER_IS_WORSE = 2;
+   */
+  LOWER_IS_WORSE: 2,
+} as const;
+
+/**
+ * @generated from enum vexil.v1.GuardDirection
+ */
+export type GuardDirection = (typeof GuardDirection)[keyof typeof GuardDirection] | UnknownEnum;
+
+/**
+ * Describes the enum vexil.v1.GuardDirection.
+ */
+export const GuardDirectionSchema: GenEnum<GuardDirection> = /*@__PURE__*/
+  enumDesc(file_vexil_v1_definitions, 3);
+
+/**
+ * @generated from enum vexil.v1.GuardAction
+ */
+export const GuardAction = {
+  /**
+   * @generated from enum value: GUARD_ACTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * To the stage before, or to nobody from the first one; then it rests until somebody changes the rule.
+   *
+   * @generated from enum value: GUARD_ACTION_STEP_BACK = 1;
+   */
+  STEP_BACK: 1,
+
+  /**
+   * The flag is halted.
+   *
+   * @generated from enum value: GUARD_ACTION_HALT = 2;
+   */
+  HALT: 2,
+} as const;
+
+/**
+ * @generated from enum vexil.v1.GuardAction
+ */
+export type GuardAction = (typeof GuardAction)[keyof typeof GuardAction] | UnknownEnum;
+
+/**
+ * Describes the enum vexil.v1.GuardAction.
+ */
+export const GuardActionSchema: GenEnum<GuardAction> = /*@__PURE__*/
+  enumDesc(file_vexil_v1_definitions, 4);
 
 /**
  * @generated from enum vexil.v1.Operator
@@ -1315,7 +1499,7 @@ export type Operator = (typeof Operator)[keyof typeof Operator] | UnknownEnum;
  * Describes the enum vexil.v1.Operator.
  */
 export const OperatorSchema: GenEnum<Operator> = /*@__PURE__*/
-  enumDesc(file_vexil_v1_definitions, 3);
+  enumDesc(file_vexil_v1_definitions, 5);
 
 /**
  * @generated from enum vexil.v1.ReleaseState
@@ -1353,5 +1537,5 @@ export type ReleaseState = (typeof ReleaseState)[keyof typeof ReleaseState] | Un
  * Describes the enum vexil.v1.ReleaseState.
  */
 export const ReleaseStateSchema: GenEnum<ReleaseState> = /*@__PURE__*/
-  enumDesc(file_vexil_v1_definitions, 4);
+  enumDesc(file_vexil_v1_definitions, 6);
 

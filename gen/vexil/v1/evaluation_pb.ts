@@ -1424,7 +1424,9 @@ export const EvaluationService: GenService<{
     output: typeof WatchFlagsResponseSchema;
   },
   /**
-   * Evaluate, one message each, for callers with thousands a second. Answers come in order.
+   * Evaluate, one message each, for callers with thousands a second. Answers come in order. Each message counts as a
+   * call: beyond what the key may do in a second the stream ends with RESOURCE_EXHAUSTED, CALLS_PER_KEY and a RetryInfo,
+   * once all messages before that one are answered.
    *
    * @generated from rpc vexil.v1.EvaluationService.EvaluateStream
    */

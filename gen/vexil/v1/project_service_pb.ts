@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vexil/v1/project_service.proto.
  */
 export const file_vexil_v1_project_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch52ZXhpbC92MS9wcm9qZWN0X3NlcnZpY2UucHJvdG8SCHZleGlsLnYxIvQBCgdQcm9qZWN0EgwKBG5hbWUYASABKAkSCwoDa2V5GAIgASgJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIQCghhcmNoaXZlZBgFIAEoCBIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ZlcnNpb24YCCABKAMSDAoEZXRhZxgJIAEoCRIQCghyZXZpc2lvbhgKIAEoAyLmAQoLRW52aXJvbm1lbnQSDAoEbmFtZRgBIAEoCRILCgNrZXkYAiABKAkSFAoMZGlzcGxheV9uYW1lGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhAKCGFyY2hpdmVkGAUgASgIEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgIIAEoAxIMCgRldGFnGAkgASgJIpEBChRDcmVhdGVQcm9qZWN0UmVxdWVzdBISCgpwcm9qZWN0X2lkGAEgASgJEiIKB3Byb2plY3QYAiABKAsyES52ZXhpbC52MS5Qcm9qZWN0EhcKD2Vudmlyb25tZW50X2lkcxgDIAMoCRIoCgdvcHRpb25zGA8gASgLMhcudmV4aWwudjEuQ2hhbmdlT3B0aW9ucyJlChVDcmVhdGVQcm9qZWN0UmVzcG9uc2USIgoHcHJvamVjdBgBIAEoCzIRLnZleGlsLnYxLlByb2plY3QSKAoHcmVjZWlwdBgCIAEoCzIXLnZleGlsLnYxLkNoYW5nZVJlY2VpcHQiIQoRR2V0UHJvamVjdFJlcXVlc3QSDAoEbmFtZRgBIAEoCSI4ChJHZXRQcm9qZWN0UmVzcG9uc2USIgoHcHJvamVjdBgBIAEoCzIRLnZleGlsLnYxLlByb2plY3QiUwoTTGlzdFByb2plY3RzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIVCg1zaG93X2FyY2hpdmVkGAMgASgIIlQKFExpc3RQcm9qZWN0c1Jlc3BvbnNlEiMKCHByb2plY3RzGAEgAygLMhEudmV4aWwudjEuUHJvamVjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkilQEKFFVwZGF0ZVByb2plY3RSZXF1ZXN0EiIKB3Byb2plY3QYASABKAsyES52ZXhpbC52MS5Qcm9qZWN0Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIoCgdvcHRpb25zGA8gASgLMhcudmV4aWwudjEuQ2hhbmdlT3B0aW9ucyJlChVVcGRhdGVQcm9qZWN0UmVzcG9uc2USIgoHcHJvamVjdBgBIAEoCzIRLnZleGlsLnYxLlByb2plY3QSKAoHcmVjZWlwdBgCIAEoCzIXLnZleGlsLnYxLkNoYW5nZVJlY2VpcHQiXQoVQXJjaGl2ZVByb2plY3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIoCgdvcHRpb25zGA8gASgLMhcudmV4aWwudjEuQ2hhbmdlT3B0aW9ucyJmChZBcmNoaXZlUHJvamVjdFJlc3BvbnNlEiIKB3Byb2plY3QYASABKAsyES52ZXhpbC52MS5Qcm9qZWN0EigKB3JlY2VpcHQYAiABKAsyFy52ZXhpbC52MS5DaGFuZ2VSZWNlaXB0Il0KFVJlc3RvcmVQcm9qZWN0UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSKAoHb3B0aW9ucxgPIAEoCzIXLnZleGlsLnYxLkNoYW5nZU9wdGlvbnMiZgoWUmVzdG9yZVByb2plY3RSZXNwb25zZRIiCgdwcm9qZWN0GAEgASgLMhEudmV4aWwudjEuUHJvamVjdBIoCgdyZWNlaXB0GAIgASgLMhcudmV4aWwudjEuQ2hhbmdlUmVjZWlwdCJcChREZWxldGVQcm9qZWN0UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSKAoHb3B0aW9ucxgPIAEoCzIXLnZleGlsLnYxLkNoYW5nZU9wdGlvbnMiQQoVRGVsZXRlUHJvamVjdFJlc3BvbnNlEigKB3JlY2VpcHQYASABKAsyFy52ZXhpbC52MS5DaGFuZ2VSZWNlaXB0IqsBChhDcmVhdGVFbnZpcm9ubWVudFJlcXVlc3QSDgoGcGFyZW50GAEgASgJEhYKDmVudmlyb25tZW50X2lkGAIgASgJEioKC2Vudmlyb25tZW50GAMgASgLMhUudmV4aWwudjEuRW52aXJvbm1lbnQSEQoJY29weV9mcm9tGAQgASgJEigKB29wdGlvbnMYDyABKAsyFy52ZXhpbC52MS5DaGFuZ2VPcHRpb25zInEKGUNyZWF0ZUVudmlyb25tZW50UmVzcG9uc2USKgoLZW52aXJvbm1lbnQYASABKAsyFS52ZXhpbC52MS5FbnZpcm9ubWVudBIoCgdyZWNlaXB0GAIgASgLMhcudmV4aWwudjEuQ2hhbmdlUmVjZWlwdCIlChVHZXRFbnZpcm9ubWVudFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJEChZHZXRFbnZpcm9ubWVudFJlc3BvbnNlEioKC2Vudmlyb25tZW50GAEgASgLMhUudmV4aWwudjEuRW52aXJvbm1lbnQiZwoXTGlzdEVudmlyb25tZW50c1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEhUKDXNob3dfYXJjaGl2ZWQYBCABKAgiYAoYTGlzdEVudmlyb25tZW50c1Jlc3BvbnNlEisKDGVudmlyb25tZW50cxgBIAMoCzIVLnZleGlsLnYxLkVudmlyb25tZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKhAQoYVXBkYXRlRW52aXJvbm1lbnRSZXF1ZXN0EioKC2Vudmlyb25tZW50GAEgASgLMhUudmV4aWwudjEuRW52aXJvbm1lbnQSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEigKB29wdGlvbnMYDyABKAsyFy52ZXhpbC52MS5DaGFuZ2VPcHRpb25zInEKGVVwZGF0ZUVudmlyb25tZW50UmVzcG9uc2USKgoLZW52aXJvbm1lbnQYASABKAsyFS52ZXhpbC52MS5FbnZpcm9ubWVudBIoCgdyZWNlaXB0GAIgASgLMhcudmV4aWwudjEuQ2hhbmdlUmVjZWlwdCJhChlBcmNoaXZlRW52aXJvbm1lbnRSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIoCgdvcHRpb25zGA8gASgLMhcudmV4aWwudjEuQ2hhbmdlT3B0aW9ucyJyChpBcmNoaXZlRW52aXJvbm1lbnRSZXNwb25zZRIqCgtlbnZpcm9ubWVudBgBIAEoCzIVLnZleGlsLnYxLkVudmlyb25tZW50EigKB3JlY2VpcHQYAiABKAsyFy52ZXhpbC52MS5DaGFuZ2VSZWNlaXB0ImEKGVJlc3RvcmVFbnZpcm9ubWVudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEigKB29wdGlvbnMYDyABKAsyFy52ZXhpbC52MS5DaGFuZ2VPcHRpb25zInIKGlJlc3RvcmVFbnZpcm9ubWVudFJlc3BvbnNlEioKC2Vudmlyb25tZW50GAEgASgLMhUudmV4aWwudjEuRW52aXJvbm1lbnQSKAoHcmVjZWlwdBgCIAEoCzIXLnZleGlsLnYxLkNoYW5nZVJlY2VpcHQiYAoYRGVsZXRlRW52aXJvbm1lbnRSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIoCgdvcHRpb25zGA8gASgLMhcudmV4aWwudjEuQ2hhbmdlT3B0aW9ucyJFChlEZWxldGVFbnZpcm9ubWVudFJlc3BvbnNlEigKB3JlY2VpcHQYASABKAsyFy52ZXhpbC52MS5DaGFuZ2VSZWNlaXB0MugJCg5Qcm9qZWN0U2VydmljZRJQCg1DcmVhdGVQcm9qZWN0Eh4udmV4aWwudjEuQ3JlYXRlUHJvamVjdFJlcXVlc3QaHy52ZXhpbC52MS5DcmVhdGVQcm9qZWN0UmVzcG9uc2USTAoKR2V0UHJvamVjdBIbLnZleGlsLnYxLkdldFByb2plY3RSZXF1ZXN0GhwudmV4aWwudjEuR2V0UHJvamVjdFJlc3BvbnNlIgOQAgESUgoMTGlzdFByb2plY3RzEh0udmV4aWwudjEuTGlzdFByb2plY3RzUmVxdWVzdBoeLnZleGlsLnYxLkxpc3RQcm9qZWN0c1Jlc3BvbnNlIgOQAgESUAoNVXBkYXRlUHJvamVjdBIeLnZleGlsLnYxLlVwZGF0ZVByb2plY3RSZXF1ZXN0Gh8udmV4aWwudjEuVXBkYXRlUHJvamVjdFJlc3BvbnNlElMKDkFyY2hpdmVQcm9qZWN0Eh8udmV4aWwudjEuQXJjaGl2ZVByb2plY3RSZXF1ZXN0GiAudmV4aWwudjEuQXJjaGl2ZVByb2plY3RSZXNwb25zZRJTCg5SZXN0b3JlUHJvamVjdBIfLnZleGlsLnYxLlJlc3RvcmVQcm9qZWN0UmVxdWVzdBogLnZleGlsLnYxLlJlc3RvcmVQcm9qZWN0UmVzcG9uc2USUAoNRGVsZXRlUHJvamVjdBIeLnZleGlsLnYxLkRlbGV0ZVByb2plY3RSZXF1ZXN0Gh8udmV4aWwudjEuRGVsZXRlUHJvamVjdFJlc3BvbnNlElwKEUNyZWF0ZUVudmlyb25tZW50EiIudmV4aWwudjEuQ3JlYXRlRW52aXJvbm1lbnRSZXF1ZXN0GiMudmV4aWwudjEuQ3JlYXRlRW52aXJvbm1lbnRSZXNwb25zZRJYCg5HZXRFbnZpcm9ubWVudBIfLnZleGlsLnYxLkdldEVudmlyb25tZW50UmVxdWVzdBogLnZleGlsLnYxLkdldEVudmlyb25tZW50UmVzcG9uc2UiA5ACARJeChBMaXN0RW52aXJvbm1lbnRzEiEudmV4aWwudjEuTGlzdEVudmlyb25tZW50c1JlcXVlc3QaIi52ZXhpbC52MS5MaXN0RW52aXJvbm1lbnRzUmVzcG9uc2UiA5ACARJcChFVcGRhdGVFbnZpcm9ubWVudBIiLnZleGlsLnYxLlVwZGF0ZUVudmlyb25tZW50UmVxdWVzdBojLnZleGlsLnYxLlVwZGF0ZUVudmlyb25tZW50UmVzcG9uc2USXwoSQXJjaGl2ZUVudmlyb25tZW50EiMudmV4aWwudjEuQXJjaGl2ZUVudmlyb25tZW50UmVxdWVzdBokLnZleGlsLnYxLkFyY2hpdmVFbnZpcm9ubWVudFJlc3BvbnNlEl8KElJlc3RvcmVFbnZpcm9ubWVudBIjLnZleGlsLnYxLlJlc3RvcmVFbnZpcm9ubWVudFJlcXVlc3QaJC52ZXhpbC52MS5SZXN0b3JlRW52aXJvbm1lbnRSZXNwb25zZRJcChFEZWxldGVFbnZpcm9ubWVudBIiLnZleGlsLnYxLkRlbGV0ZUVudmlyb25tZW50UmVxdWVzdBojLnZleGlsLnYxLkRlbGV0ZUVudmlyb25tZW50UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_vexil_v1_changes]);
+  fileDesc("Ch52ZXhpbC92MS9wcm9qZWN0X3NlcnZpY2UucHJvdG8SCHZleGlsLnYxIvQBCgdQcm9qZWN0EgwKBG5hbWUYASABKAkSCwoDa2V5GAIgASgJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIQCghhcmNoaXZlZBgFIAEoCBIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ZlcnNpb24YCCABKAMSDAoEZXRhZxgJIAEoCRIQCghyZXZpc2lvbhgKIAEoAyKOAgoLRW52aXJvbm1lbnQSDAoEbmFtZRgBIAEoCRILCgNrZXkYAiABKAkSFAoMZGlzcGxheV9uYW1lGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhAKCGFyY2hpdmVkGAUgASgIEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgIIAEoAxIMCgRldGFnGAkgASgJEiYKCXJlY29yZGluZxgKIAEoCzITLnZleGlsLnYxLlJlY29yZGluZyJTCglSZWNvcmRpbmcSEAoIZGlzYWJsZWQYASABKAgSFwoPa2VwdF9hdHRyaWJ1dGVzGAIgAygJEhsKE2hhc2hfdGFyZ2V0aW5nX2tleXMYAyABKAgikQEKFENyZWF0ZVByb2plY3RSZXF1ZXN0EhIKCnByb2plY3RfaWQYASABKAkSIgoHcHJvamVjdBgCIAEoCzIRLnZleGlsLnYxLlByb2plY3QSFwoPZW52aXJvbm1lbnRfaWRzGAMgAygJEigKB29wdGlvbnMYDyABKAsyFy52ZXhpbC52MS5DaGFuZ2VPcHRpb25zImUKFUNyZWF0ZVByb2plY3RSZXNwb25zZRIiCgdwcm9qZWN0GAEgASgLMhEudmV4aWwudjEuUHJvamVjdBIoCgdyZWNlaXB0GAIgASgLMhcudmV4aWwudjEuQ2hhbmdlUmVjZWlwdCIhChFHZXRQcm9qZWN0UmVxdWVzdBIMCgRuYW1lGAEgASgJIjgKEkdldFByb2plY3RSZXNwb25zZRIiCgdwcm9qZWN0GAEgASgLMhEudmV4aWwudjEuUHJvamVjdCJTChNMaXN0UHJvamVjdHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhUKDXNob3dfYXJjaGl2ZWQYAyABKAgiVAoUTGlzdFByb2plY3RzUmVzcG9uc2USIwoIcHJvamVjdHMYASADKAsyES52ZXhpbC52MS5Qcm9qZWN0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKVAQoUVXBkYXRlUHJvamVjdFJlcXVlc3QSIgoHcHJvamVjdBgBIAEoCzIRLnZleGlsLnYxLlByb2plY3QSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEigKB29wdGlvbnMYDyABKAsyFy52ZXhpbC52MS5DaGFuZ2VPcHRpb25zImUKFVVwZGF0ZVByb2plY3RSZXNwb25zZRIiCgdwcm9qZWN0GAEgASgLMhEudmV4aWwudjEuUHJvamVjdBIoCgdyZWNlaXB0GAIgASgLMhcudmV4aWwudjEuQ2hhbmdlUmVjZWlwdCJdChVBcmNoaXZlUHJvamVjdFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEigKB29wdGlvbnMYDyABKAsyFy52ZXhpbC52MS5DaGFuZ2VPcHRpb25zImYKFkFyY2hpdmVQcm9qZWN0UmVzcG9uc2USIgoHcHJvamVjdBgBIAEoCzIRLnZleGlsLnYxLlByb2plY3QSKAoHcmVjZWlwdBgCIAEoCzIXLnZleGlsLnYxLkNoYW5nZVJlY2VpcHQiXQoVUmVzdG9yZVByb2plY3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIoCgdvcHRpb25zGA8gASgLMhcudmV4aWwudjEuQ2hhbmdlT3B0aW9ucyJmChZSZXN0b3JlUHJvamVjdFJlc3BvbnNlEiIKB3Byb2plY3QYASABKAsyES52ZXhpbC52MS5Qcm9qZWN0EigKB3JlY2VpcHQYAiABKAsyFy52ZXhpbC52MS5DaGFuZ2VSZWNlaXB0IlwKFERlbGV0ZVByb2plY3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIoCgdvcHRpb25zGA8gASgLMhcudmV4aWwudjEuQ2hhbmdlT3B0aW9ucyJBChVEZWxldGVQcm9qZWN0UmVzcG9uc2USKAoHcmVjZWlwdBgBIAEoCzIXLnZleGlsLnYxLkNoYW5nZVJlY2VpcHQiqwEKGENyZWF0ZUVudmlyb25tZW50UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSFgoOZW52aXJvbm1lbnRfaWQYAiABKAkSKgoLZW52aXJvbm1lbnQYAyABKAsyFS52ZXhpbC52MS5FbnZpcm9ubWVudBIRCgljb3B5X2Zyb20YBCABKAkSKAoHb3B0aW9ucxgPIAEoCzIXLnZleGlsLnYxLkNoYW5nZU9wdGlvbnMicQoZQ3JlYXRlRW52aXJvbm1lbnRSZXNwb25zZRIqCgtlbnZpcm9ubWVudBgBIAEoCzIVLnZleGlsLnYxLkVudmlyb25tZW50EigKB3JlY2VpcHQYAiABKAsyFy52ZXhpbC52MS5DaGFuZ2VSZWNlaXB0IiUKFUdldEVudmlyb25tZW50UmVxdWVzdBIMCgRuYW1lGAEgASgJIkQKFkdldEVudmlyb25tZW50UmVzcG9uc2USKgoLZW52aXJvbm1lbnQYASABKAsyFS52ZXhpbC52MS5FbnZpcm9ubWVudCJnChdMaXN0RW52aXJvbm1lbnRzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSFQoNc2hvd19hcmNoaXZlZBgEIAEoCCJgChhMaXN0RW52aXJvbm1lbnRzUmVzcG9uc2USKwoMZW52aXJvbm1lbnRzGAEgAygLMhUudmV4aWwudjEuRW52aXJvbm1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIqEBChhVcGRhdGVFbnZpcm9ubWVudFJlcXVlc3QSKgoLZW52aXJvbm1lbnQYASABKAsyFS52ZXhpbC52MS5FbnZpcm9ubWVudBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSKAoHb3B0aW9ucxgPIAEoCzIXLnZleGlsLnYxLkNoYW5nZU9wdGlvbnMicQoZVXBkYXRlRW52aXJvbm1lbnRSZXNwb25zZRIqCgtlbnZpcm9ubWVudBgBIAEoCzIVLnZleGlsLnYxLkVudmlyb25tZW50EigKB3JlY2VpcHQYAiABKAsyFy52ZXhpbC52MS5DaGFuZ2VSZWNlaXB0ImEKGUFyY2hpdmVFbnZpcm9ubWVudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEigKB29wdGlvbnMYDyABKAsyFy52ZXhpbC52MS5DaGFuZ2VPcHRpb25zInIKGkFyY2hpdmVFbnZpcm9ubWVudFJlc3BvbnNlEioKC2Vudmlyb25tZW50GAEgASgLMhUudmV4aWwudjEuRW52aXJvbm1lbnQSKAoHcmVjZWlwdBgCIAEoCzIXLnZleGlsLnYxLkNoYW5nZVJlY2VpcHQiYQoZUmVzdG9yZUVudmlyb25tZW50UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSKAoHb3B0aW9ucxgPIAEoCzIXLnZleGlsLnYxLkNoYW5nZU9wdGlvbnMicgoaUmVzdG9yZUVudmlyb25tZW50UmVzcG9uc2USKgoLZW52aXJvbm1lbnQYASABKAsyFS52ZXhpbC52MS5FbnZpcm9ubWVudBIoCgdyZWNlaXB0GAIgASgLMhcudmV4aWwudjEuQ2hhbmdlUmVjZWlwdCJgChhEZWxldGVFbnZpcm9ubWVudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEigKB29wdGlvbnMYDyABKAsyFy52ZXhpbC52MS5DaGFuZ2VPcHRpb25zIkUKGURlbGV0ZUVudmlyb25tZW50UmVzcG9uc2USKAoHcmVjZWlwdBgBIAEoCzIXLnZleGlsLnYxLkNoYW5nZVJlY2VpcHQy6AkKDlByb2plY3RTZXJ2aWNlElAKDUNyZWF0ZVByb2plY3QSHi52ZXhpbC52MS5DcmVhdGVQcm9qZWN0UmVxdWVzdBofLnZleGlsLnYxLkNyZWF0ZVByb2plY3RSZXNwb25zZRJMCgpHZXRQcm9qZWN0EhsudmV4aWwudjEuR2V0UHJvamVjdFJlcXVlc3QaHC52ZXhpbC52MS5HZXRQcm9qZWN0UmVzcG9uc2UiA5ACARJSCgxMaXN0UHJvamVjdHMSHS52ZXhpbC52MS5MaXN0UHJvamVjdHNSZXF1ZXN0Gh4udmV4aWwudjEuTGlzdFByb2plY3RzUmVzcG9uc2UiA5ACARJQCg1VcGRhdGVQcm9qZWN0Eh4udmV4aWwudjEuVXBkYXRlUHJvamVjdFJlcXVlc3QaHy52ZXhpbC52MS5VcGRhdGVQcm9qZWN0UmVzcG9uc2USUwoOQXJjaGl2ZVByb2plY3QSHy52ZXhpbC52MS5BcmNoaXZlUHJvamVjdFJlcXVlc3QaIC52ZXhpbC52MS5BcmNoaXZlUHJvamVjdFJlc3BvbnNlElMKDlJlc3RvcmVQcm9qZWN0Eh8udmV4aWwudjEuUmVzdG9yZVByb2plY3RSZXF1ZXN0GiAudmV4aWwudjEuUmVzdG9yZVByb2plY3RSZXNwb25zZRJQCg1EZWxldGVQcm9qZWN0Eh4udmV4aWwudjEuRGVsZXRlUHJvamVjdFJlcXVlc3QaHy52ZXhpbC52MS5EZWxldGVQcm9qZWN0UmVzcG9uc2USXAoRQ3JlYXRlRW52aXJvbm1lbnQSIi52ZXhpbC52MS5DcmVhdGVFbnZpcm9ubWVudFJlcXVlc3QaIy52ZXhpbC52MS5DcmVhdGVFbnZpcm9ubWVudFJlc3BvbnNlElgKDkdldEVudmlyb25tZW50Eh8udmV4aWwudjEuR2V0RW52aXJvbm1lbnRSZXF1ZXN0GiAudmV4aWwudjEuR2V0RW52aXJvbm1lbnRSZXNwb25zZSIDkAIBEl4KEExpc3RFbnZpcm9ubWVudHMSIS52ZXhpbC52MS5MaXN0RW52aXJvbm1lbnRzUmVxdWVzdBoiLnZleGlsLnYxLkxpc3RFbnZpcm9ubWVudHNSZXNwb25zZSIDkAIBElwKEVVwZGF0ZUVudmlyb25tZW50EiIudmV4aWwudjEuVXBkYXRlRW52aXJvbm1lbnRSZXF1ZXN0GiMudmV4aWwudjEuVXBkYXRlRW52aXJvbm1lbnRSZXNwb25zZRJfChJBcmNoaXZlRW52aXJvbm1lbnQSIy52ZXhpbC52MS5BcmNoaXZlRW52aXJvbm1lbnRSZXF1ZXN0GiQudmV4aWwudjEuQXJjaGl2ZUVudmlyb25tZW50UmVzcG9uc2USXwoSUmVzdG9yZUVudmlyb25tZW50EiMudmV4aWwudjEuUmVzdG9yZUVudmlyb25tZW50UmVxdWVzdBokLnZleGlsLnYxLlJlc3RvcmVFbnZpcm9ubWVudFJlc3BvbnNlElwKEURlbGV0ZUVudmlyb25tZW50EiIudmV4aWwudjEuRGVsZXRlRW52aXJvbm1lbnRSZXF1ZXN0GiMudmV4aWwudjEuRGVsZXRlRW52aXJvbm1lbnRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_vexil_v1_changes]);
 
 /**
  * @generated from message vexil.v1.Project
@@ -132,6 +132,13 @@ export type Environment = Message<"vexil.v1.Environment"> & {
    * @generated from field: string etag = 9;
    */
   etag: string;
+
+  /**
+   * An update without it, whose mask names it, goes back to recording everything and keeping no attributes.
+   *
+   * @generated from field: vexil.v1.Recording recording = 10;
+   */
+  recording?: Recording | undefined;
 };
 
 /**
@@ -140,6 +147,41 @@ export type Environment = Message<"vexil.v1.Environment"> & {
  */
 export const EnvironmentSchema: GenMessage<Environment> = /*@__PURE__*/
   messageDesc(file_vexil_v1_project_service, 1);
+
+/**
+ * How what is evaluated in an environment is recorded.
+ *
+ * @generated from message vexil.v1.Recording
+ */
+export type Recording = Message<"vexil.v1.Recording"> & {
+  /**
+   * Nothing is.
+   *
+   * @generated from field: bool disabled = 1;
+   */
+  disabled: boolean;
+
+  /**
+   * The attributes of contexts that may be kept with their targeting key. All others never leave the service.
+   *
+   * @generated from field: repeated string kept_attributes = 2;
+   */
+  keptAttributes: string[];
+
+  /**
+   * Instead of targeting keys, keyed hashes of them are kept.
+   *
+   * @generated from field: bool hash_targeting_keys = 3;
+   */
+  hashTargetingKeys: boolean;
+};
+
+/**
+ * Describes the message vexil.v1.Recording.
+ * Use `create(RecordingSchema)` to create a new message.
+ */
+export const RecordingSchema: GenMessage<Recording> = /*@__PURE__*/
+  messageDesc(file_vexil_v1_project_service, 2);
 
 /**
  * @generated from message vexil.v1.CreateProjectRequest
@@ -175,7 +217,7 @@ export type CreateProjectRequest = Message<"vexil.v1.CreateProjectRequest"> & {
  * Use `create(CreateProjectRequestSchema)` to create a new message.
  */
 export const CreateProjectRequestSchema: GenMessage<CreateProjectRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 2);
+  messageDesc(file_vexil_v1_project_service, 3);
 
 /**
  * @generated from message vexil.v1.CreateProjectResponse
@@ -197,7 +239,7 @@ export type CreateProjectResponse = Message<"vexil.v1.CreateProjectResponse"> & 
  * Use `create(CreateProjectResponseSchema)` to create a new message.
  */
 export const CreateProjectResponseSchema: GenMessage<CreateProjectResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 3);
+  messageDesc(file_vexil_v1_project_service, 4);
 
 /**
  * @generated from message vexil.v1.GetProjectRequest
@@ -214,7 +256,7 @@ export type GetProjectRequest = Message<"vexil.v1.GetProjectRequest"> & {
  * Use `create(GetProjectRequestSchema)` to create a new message.
  */
 export const GetProjectRequestSchema: GenMessage<GetProjectRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 4);
+  messageDesc(file_vexil_v1_project_service, 5);
 
 /**
  * @generated from message vexil.v1.GetProjectResponse
@@ -231,7 +273,7 @@ export type GetProjectResponse = Message<"vexil.v1.GetProjectResponse"> & {
  * Use `create(GetProjectResponseSchema)` to create a new message.
  */
 export const GetProjectResponseSchema: GenMessage<GetProjectResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 5);
+  messageDesc(file_vexil_v1_project_service, 6);
 
 /**
  * @generated from message vexil.v1.ListProjectsRequest
@@ -260,7 +302,7 @@ export type ListProjectsRequest = Message<"vexil.v1.ListProjectsRequest"> & {
  * Use `create(ListProjectsRequestSchema)` to create a new message.
  */
 export const ListProjectsRequestSchema: GenMessage<ListProjectsRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 6);
+  messageDesc(file_vexil_v1_project_service, 7);
 
 /**
  * @generated from message vexil.v1.ListProjectsResponse
@@ -282,7 +324,7 @@ export type ListProjectsResponse = Message<"vexil.v1.ListProjectsResponse"> & {
  * Use `create(ListProjectsResponseSchema)` to create a new message.
  */
 export const ListProjectsResponseSchema: GenMessage<ListProjectsResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 7);
+  messageDesc(file_vexil_v1_project_service, 8);
 
 /**
  * @generated from message vexil.v1.UpdateProjectRequest
@@ -313,7 +355,7 @@ export type UpdateProjectRequest = Message<"vexil.v1.UpdateProjectRequest"> & {
  * Use `create(UpdateProjectRequestSchema)` to create a new message.
  */
 export const UpdateProjectRequestSchema: GenMessage<UpdateProjectRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 8);
+  messageDesc(file_vexil_v1_project_service, 9);
 
 /**
  * @generated from message vexil.v1.UpdateProjectResponse
@@ -335,7 +377,7 @@ export type UpdateProjectResponse = Message<"vexil.v1.UpdateProjectResponse"> & 
  * Use `create(UpdateProjectResponseSchema)` to create a new message.
  */
 export const UpdateProjectResponseSchema: GenMessage<UpdateProjectResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 9);
+  messageDesc(file_vexil_v1_project_service, 10);
 
 /**
  * @generated from message vexil.v1.ArchiveProjectRequest
@@ -362,7 +404,7 @@ export type ArchiveProjectRequest = Message<"vexil.v1.ArchiveProjectRequest"> & 
  * Use `create(ArchiveProjectRequestSchema)` to create a new message.
  */
 export const ArchiveProjectRequestSchema: GenMessage<ArchiveProjectRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 10);
+  messageDesc(file_vexil_v1_project_service, 11);
 
 /**
  * @generated from message vexil.v1.ArchiveProjectResponse
@@ -384,7 +426,7 @@ export type ArchiveProjectResponse = Message<"vexil.v1.ArchiveProjectResponse"> 
  * Use `create(ArchiveProjectResponseSchema)` to create a new message.
  */
 export const ArchiveProjectResponseSchema: GenMessage<ArchiveProjectResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 11);
+  messageDesc(file_vexil_v1_project_service, 12);
 
 /**
  * @generated from message vexil.v1.RestoreProjectRequest
@@ -411,7 +453,7 @@ export type RestoreProjectRequest = Message<"vexil.v1.RestoreProjectRequest"> & 
  * Use `create(RestoreProjectRequestSchema)` to create a new message.
  */
 export const RestoreProjectRequestSchema: GenMessage<RestoreProjectRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 12);
+  messageDesc(file_vexil_v1_project_service, 13);
 
 /**
  * @generated from message vexil.v1.RestoreProjectResponse
@@ -433,7 +475,7 @@ export type RestoreProjectResponse = Message<"vexil.v1.RestoreProjectResponse"> 
  * Use `create(RestoreProjectResponseSchema)` to create a new message.
  */
 export const RestoreProjectResponseSchema: GenMessage<RestoreProjectResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 13);
+  messageDesc(file_vexil_v1_project_service, 14);
 
 /**
  * @generated from message vexil.v1.DeleteProjectRequest
@@ -460,7 +502,7 @@ export type DeleteProjectRequest = Message<"vexil.v1.DeleteProjectRequest"> & {
  * Use `create(DeleteProjectRequestSchema)` to create a new message.
  */
 export const DeleteProjectRequestSchema: GenMessage<DeleteProjectRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 14);
+  messageDesc(file_vexil_v1_project_service, 15);
 
 /**
  * @generated from message vexil.v1.DeleteProjectResponse
@@ -477,7 +519,7 @@ export type DeleteProjectResponse = Message<"vexil.v1.DeleteProjectResponse"> & 
  * Use `create(DeleteProjectResponseSchema)` to create a new message.
  */
 export const DeleteProjectResponseSchema: GenMessage<DeleteProjectResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 15);
+  messageDesc(file_vexil_v1_project_service, 16);
 
 /**
  * @generated from message vexil.v1.CreateEnvironmentRequest
@@ -518,7 +560,7 @@ export type CreateEnvironmentRequest = Message<"vexil.v1.CreateEnvironmentReques
  * Use `create(CreateEnvironmentRequestSchema)` to create a new message.
  */
 export const CreateEnvironmentRequestSchema: GenMessage<CreateEnvironmentRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 16);
+  messageDesc(file_vexil_v1_project_service, 17);
 
 /**
  * @generated from message vexil.v1.CreateEnvironmentResponse
@@ -540,7 +582,7 @@ export type CreateEnvironmentResponse = Message<"vexil.v1.CreateEnvironmentRespo
  * Use `create(CreateEnvironmentResponseSchema)` to create a new message.
  */
 export const CreateEnvironmentResponseSchema: GenMessage<CreateEnvironmentResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 17);
+  messageDesc(file_vexil_v1_project_service, 18);
 
 /**
  * @generated from message vexil.v1.GetEnvironmentRequest
@@ -557,7 +599,7 @@ export type GetEnvironmentRequest = Message<"vexil.v1.GetEnvironmentRequest"> & 
  * Use `create(GetEnvironmentRequestSchema)` to create a new message.
  */
 export const GetEnvironmentRequestSchema: GenMessage<GetEnvironmentRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 18);
+  messageDesc(file_vexil_v1_project_service, 19);
 
 /**
  * @generated from message vexil.v1.GetEnvironmentResponse
@@ -574,7 +616,7 @@ export type GetEnvironmentResponse = Message<"vexil.v1.GetEnvironmentResponse"> 
  * Use `create(GetEnvironmentResponseSchema)` to create a new message.
  */
 export const GetEnvironmentResponseSchema: GenMessage<GetEnvironmentResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 19);
+  messageDesc(file_vexil_v1_project_service, 20);
 
 /**
  * @generated from message vexil.v1.ListEnvironmentsRequest
@@ -606,7 +648,7 @@ export type ListEnvironmentsRequest = Message<"vexil.v1.ListEnvironmentsRequest"
  * Use `create(ListEnvironmentsRequestSchema)` to create a new message.
  */
 export const ListEnvironmentsRequestSchema: GenMessage<ListEnvironmentsRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 20);
+  messageDesc(file_vexil_v1_project_service, 21);
 
 /**
  * @generated from message vexil.v1.ListEnvironmentsResponse
@@ -628,7 +670,7 @@ export type ListEnvironmentsResponse = Message<"vexil.v1.ListEnvironmentsRespons
  * Use `create(ListEnvironmentsResponseSchema)` to create a new message.
  */
 export const ListEnvironmentsResponseSchema: GenMessage<ListEnvironmentsResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 21);
+  messageDesc(file_vexil_v1_project_service, 22);
 
 /**
  * @generated from message vexil.v1.UpdateEnvironmentRequest
@@ -655,7 +697,7 @@ export type UpdateEnvironmentRequest = Message<"vexil.v1.UpdateEnvironmentReques
  * Use `create(UpdateEnvironmentRequestSchema)` to create a new message.
  */
 export const UpdateEnvironmentRequestSchema: GenMessage<UpdateEnvironmentRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 22);
+  messageDesc(file_vexil_v1_project_service, 23);
 
 /**
  * @generated from message vexil.v1.UpdateEnvironmentResponse
@@ -677,7 +719,7 @@ export type UpdateEnvironmentResponse = Message<"vexil.v1.UpdateEnvironmentRespo
  * Use `create(UpdateEnvironmentResponseSchema)` to create a new message.
  */
 export const UpdateEnvironmentResponseSchema: GenMessage<UpdateEnvironmentResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 23);
+  messageDesc(file_vexil_v1_project_service, 24);
 
 /**
  * @generated from message vexil.v1.ArchiveEnvironmentRequest
@@ -704,7 +746,7 @@ export type ArchiveEnvironmentRequest = Message<"vexil.v1.ArchiveEnvironmentRequ
  * Use `create(ArchiveEnvironmentRequestSchema)` to create a new message.
  */
 export const ArchiveEnvironmentRequestSchema: GenMessage<ArchiveEnvironmentRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 24);
+  messageDesc(file_vexil_v1_project_service, 25);
 
 /**
  * @generated from message vexil.v1.ArchiveEnvironmentResponse
@@ -726,7 +768,7 @@ export type ArchiveEnvironmentResponse = Message<"vexil.v1.ArchiveEnvironmentRes
  * Use `create(ArchiveEnvironmentResponseSchema)` to create a new message.
  */
 export const ArchiveEnvironmentResponseSchema: GenMessage<ArchiveEnvironmentResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 25);
+  messageDesc(file_vexil_v1_project_service, 26);
 
 /**
  * @generated from message vexil.v1.RestoreEnvironmentRequest
@@ -753,7 +795,7 @@ export type RestoreEnvironmentRequest = Message<"vexil.v1.RestoreEnvironmentRequ
  * Use `create(RestoreEnvironmentRequestSchema)` to create a new message.
  */
 export const RestoreEnvironmentRequestSchema: GenMessage<RestoreEnvironmentRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 26);
+  messageDesc(file_vexil_v1_project_service, 27);
 
 /**
  * @generated from message vexil.v1.RestoreEnvironmentResponse
@@ -775,7 +817,7 @@ export type RestoreEnvironmentResponse = Message<"vexil.v1.RestoreEnvironmentRes
  * Use `create(RestoreEnvironmentResponseSchema)` to create a new message.
  */
 export const RestoreEnvironmentResponseSchema: GenMessage<RestoreEnvironmentResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 27);
+  messageDesc(file_vexil_v1_project_service, 28);
 
 /**
  * @generated from message vexil.v1.DeleteEnvironmentRequest
@@ -802,7 +844,7 @@ export type DeleteEnvironmentRequest = Message<"vexil.v1.DeleteEnvironmentReques
  * Use `create(DeleteEnvironmentRequestSchema)` to create a new message.
  */
 export const DeleteEnvironmentRequestSchema: GenMessage<DeleteEnvironmentRequest> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 28);
+  messageDesc(file_vexil_v1_project_service, 29);
 
 /**
  * @generated from message vexil.v1.DeleteEnvironmentResponse
@@ -819,7 +861,7 @@ export type DeleteEnvironmentResponse = Message<"vexil.v1.DeleteEnvironmentRespo
  * Use `create(DeleteEnvironmentResponseSchema)` to create a new message.
  */
 export const DeleteEnvironmentResponseSchema: GenMessage<DeleteEnvironmentResponse> = /*@__PURE__*/
-  messageDesc(file_vexil_v1_project_service, 29);
+  messageDesc(file_vexil_v1_project_service, 30);
 
 /**
  * Projects, and the environments in them.

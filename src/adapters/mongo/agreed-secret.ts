@@ -4,8 +4,6 @@ import type { Clock } from '../../ports/clock.ts';
 import { isDuplicate } from './mongo-errors.ts';
 import type { Mongo } from './open-mongo.ts';
 
-type Report = (problem: string, details: Readonly<Record<string, unknown>>) => void;
-
 interface Agreement {
   readonly _id: string;
   readonly fingerprint: string;
@@ -16,13 +14,18 @@ const RETRY_MS = 2_000;
 /** Of the digits of a fingerprint: enough to tell secrets apart, too few to tell one. */
 const DIGITS = 12;
 
+/** What tells a secret from others, and does not tell it. */
+export function fingerprintOf(name: string, secret: string): string {
+  return createHmac('sha256', secret).update(`vexil ${name}`).digest('hex').slice(0, DIGITS);
+}
+
 /**
  * Makes sure that all replicas on a database have the same secret of that name: the first one leaves a fingerprint in
  * the collection `agreements`. Rejects with `failed_precondition` for whoever has another.
  */
 export async function agreeOnSecret(mongo: Mongo, name: string, secret: string): Promise<void> {
   const agreements = mongo.db.collection<Agreement>('agreements');
-  const fingerprint = createHmac('sha256', secret).update(`vexil ${name}`).digest('hex').slice(0, DIGITS);
+  const fingerprint = fingerprintOf(name, secret);
   try {
     await mongo.run(() => agreements.insertOne({ _id: name, fingerprint }));
   } catch (error) {
@@ -35,24 +38,20 @@ export async function agreeOnSecret(mongo: Mongo, name: string, secret: string):
   }
 }
 
-/**
- * The same for whoever can start without MongoDB: where that cannot be reached, resolves all the same, tries again until
- * it can be, and reports it if the secret turns out to be another one.
- */
+/** The same, for as long as MongoDB cannot be reached: tries again until it can be, or until `mongo` is disposed. */
 export async function agreeOnSecretEventually(
   mongo: Mongo,
   name: string,
   secret: string,
-  { clock, report }: { readonly clock: Clock; readonly report: Report },
+  clock: Clock,
 ): Promise<void> {
-  const tryAgain = () =>
-    void agreeOnSecretEventually(mongo, name, secret, { clock, report }).catch((error: unknown) =>
-      report('a secret is not the one of the other replicas', { name, error }),
-    );
-  try {
-    await agreeOnSecret(mongo, name, secret);
-  } catch (error) {
-    if (!(error instanceof FlagError) || error.kind !== 'unavailable') throw error;
-    if (error.details.reason !== 'STORE_CLOSED') clock.after(RETRY_MS, tryAgain);
-  }
+  for (;;)
+    try {
+      await agreeOnSecret(mongo, name, secret);
+      return;
+    } catch (error) {
+      const isAway = error instanceof FlagError && error.kind === 'unavailable';
+      if (!isAway || error.details.reason === 'STORE_CLOSED') throw error;
+      await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
+    }
 }

@@ -35,7 +35,7 @@ export interface ChangeCollection {
   /** By revision, upwards or downwards: at most `limit`, perhaps fewer, none exactly when none matches. */
   page(filter: Filter<ChangeDocument>, direction: 1 | -1, limit: number): Promise<Change[]>;
   revisionAt(project: string, time: string): Promise<number>;
-  /** The server's clock; this machine's as long as there are no changes. */
+  /** The server's clock. */
   now(): Promise<number>;
   makeIndexes(): Promise<void>;
   readonly isOpen: boolean;
@@ -96,9 +96,13 @@ export function openChangeCollection(mongo: Mongo): ChangeCollection {
       return Number(found?.revision ?? 0);
     },
     async now() {
-      const clock = [{ $limit: 1 }, { $project: { _id: 0, now: '$$NOW' } }];
-      const [found] = await run((reading) => changes.aggregate<{ now: Date }>(clock, reading).toArray());
-      return found?.now.getTime() ?? Date.now();
+      const ofAny = [{ $limit: 1 }, { $project: { _id: 0, now: '$$NOW' } }];
+      const ofNone = [{ $documents: [{}] }, ...ofAny];
+      const [found] = await run((reading) => changes.aggregate<{ now: Date }>(ofAny, reading).toArray());
+      if (found !== undefined) return found.now.getTime();
+      // Not in MongoDB 5.0, which is asked only until there is a change.
+      const [made] = await run(() => mongo.db.aggregate<{ now: Date }>(ofNone).toArray()).catch(() => []);
+      return made?.now.getTime() ?? Date.now();
     },
     makeIndexes: () => run(() => makeIndexes(changes)),
     get isOpen() {

@@ -41,9 +41,17 @@ export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFle
   const send = (letter: string, text = '') =>
     link.publish(subject, seal(key, subject, Buffer.from(`${letter}${text}`)));
 
+  /** What was said before is not news, and as old as it was. */
   function keep(made: ReplicaReport): void {
-    if ((heard.get(made.id)?.report.sequence ?? 0) > made.sequence) return;
+    const known = heard.get(made.id)?.report.sequence;
+    if (known !== undefined && known >= made.sequence) return;
+    if (known === undefined) forget();
     heard.set(made.id, { report: made, at: clock.monotonic() });
+  }
+
+  function forget(): void {
+    const now = clock.monotonic();
+    for (const [id, { at }] of heard) if (now - at > LIVE_MS) heard.delete(id);
   }
 
   function heed(letter: string, text: string): boolean {
@@ -98,8 +106,8 @@ export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFle
     },
     async members() {
       checkReachable();
+      forget();
       const now = clock.monotonic();
-      for (const [id, { at }] of heard) if (now - at > LIVE_MS) heard.delete(id);
       return [...heard.values()].map((each) => ({ report: each.report, ageMs: now - each.at }));
     },
     subscribe: (listener) => listeners.add(listener),

@@ -22,6 +22,8 @@ export interface NatsLink extends AsyncDisposable {
   publish(subject: string, payload: Uint8Array): boolean;
   /** Calls `listener` with each message, over all connections to come, in order. Not with one's own. */
   subscribe(subject: string, listener: (subject: string, payload: Uint8Array) => void): Disposable;
+  /** The client's own, while connected: for requests, which wait for their answers. Another one may come any time. */
+  connection(): NatsConnection | undefined;
 }
 
 const MOST_UNCONFIRMED_BYTES = 1 << 20;
@@ -70,6 +72,10 @@ class ReconnectingLink implements NatsLink {
 
   onConnected(listener: () => void): Disposable {
     return this.#listeners.add(listener);
+  }
+
+  connection(): NatsConnection | undefined {
+    return this.#isConnected ? this.#connection : undefined;
   }
 
   publish(subject: string, payload: Uint8Array): boolean {

@@ -7,6 +7,10 @@ export interface Subjects {
   readonly anyChange: string;
   changesOf(project: string): string;
   readonly fleet: string;
+  /** Of what was recorded; a stream keeps it. */
+  readonly exposures: string;
+  /** What that stream is called. */
+  readonly exposureStream: string;
 }
 
 const PREFIX = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,7}$/;
@@ -22,6 +26,9 @@ export function subjectsOf(prefix: string): Subjects {
     anyChange: `${prefix}.changes.*`,
     changesOf: (project) => `${prefix}.changes.${tokenOf(project)}`,
     fleet: `${prefix}.fleet`,
+    exposures: `${prefix}.exposures`,
+    // No prefix has an equals sign, and no name of a stream a dot.
+    exposureStream: `${prefix.replaceAll('.', '=')}=exposures`,
   };
 }
 

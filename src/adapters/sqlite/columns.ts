@@ -17,6 +17,18 @@ export function numberOf(row: Row, column: string): number {
   return value;
 }
 
+/** The number in a column; undefined if it is NULL. */
+export function optionalNumberOf(row: Row, column: string): number | undefined {
+  return row[column] === null ? undefined : numberOf(row, column);
+}
+
+/** The bytes in a column; rejects the row as damaged if there are none. */
+export function bytesOf(row: Row, column: string): Uint8Array {
+  const value = row[column];
+  if (!(value instanceof Uint8Array)) throw damagedColumn(column);
+  return value;
+}
+
 function damagedColumn(column: string): FlagError {
   return new FlagError('unavailable', `the store is damaged: bad column ${column}`, {
     reason: 'STORE_DAMAGED',

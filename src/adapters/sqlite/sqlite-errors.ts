@@ -6,12 +6,21 @@ const LOCKED = 6;
 const CORRUPT = 11;
 const FULL = 13;
 const PROTOCOL = 15;
+const TOO_BIG = 18;
+const CONSTRAINT = 19;
+const MISMATCH = 20;
 const NOT_A_DATABASE = 26;
 
 /** Whether somebody else holds a lock, so that the same may work a moment later. */
 export function isBusy(error: unknown): boolean {
   const code = resultCode(error);
   return code === BUSY || code === LOCKED || code === PROTOCOL;
+}
+
+/** Whether what was to be written is wrong, and will be the next time. */
+export function isRefusal(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === CONSTRAINT || code === TOO_BIG || code === MISMATCH;
 }
 
 /** What to throw for what SQLite threw: it never gets beyond the adapter. Anything else stays as it is. */

@@ -1,6 +1,6 @@
 import type { Operation } from '../../core/change.ts';
 import { FlagError } from '../../core/errors.ts';
-import type { Environment } from '../../core/model.ts';
+import type { Environment, Recording } from '../../core/model.ts';
 import { withoutMissed } from '../missed-changes.ts';
 import type { ProjectState } from '../project-state.ts';
 import type { Plan } from '../writer.ts';
@@ -12,6 +12,8 @@ export interface NewEnvironment {
   readonly key: string;
   readonly name: string;
   readonly description: string;
+  /** Absent: as every environment begins. */
+  readonly recording?: Recording;
   /** The environment whose settings it begins with. Absent: every flag starts disabled. */
   readonly copyFrom?: string;
 }
@@ -19,15 +21,17 @@ export interface NewEnvironment {
 export interface EnvironmentFields {
   readonly name?: string;
   readonly description?: string;
+  readonly recording?: Recording;
 }
 
 /** What is copied are settings as they serve: scheduled changes stay where they were planned. */
-export function createEnvironment({ key, name, description, copyFrom }: NewEnvironment): Plan {
+export function createEnvironment({ key, name, description, recording, copyFrom }: NewEnvironment): Plan {
   return (state, now) => {
     existingProject(state);
     expectAbsent(state.environments.get(key), `projects/${state.key}/environments/${key}`);
     if (copyFrom !== undefined) existingEnvironment(state, copyFrom);
-    const operations: Operation[] = [putEnvironment(newEnvironment(key, name, description, now))];
+    const made = newEnvironment(key, name, description, now);
+    const operations = [putEnvironment(recording === undefined ? made : { ...made, recording })];
     let pending = 0;
     for (const { state: settings } of copyFrom === undefined ? [] : settingsTable(state, copyFrom)) {
       pending += settings.scheduledChanges.length;

@@ -8,6 +8,7 @@ import { asked, type ChangeFlags, changeOptions, changing, maskOf } from '../cha
 import { addSteps, type Step } from '../lifecycle.ts';
 import { keyOf } from '../names.ts';
 import { collectPages, pageSize } from '../pages.ts';
+import { type RecordingFlags, recordingAsked, recordingOptions, recordingText } from '../recording-flags.ts';
 import type { OpenSession } from '../session.ts';
 import { fields, table } from '../view/table.ts';
 import { formatTime } from '../view/time.ts';
@@ -107,23 +108,32 @@ function registerCreate(env: Command, open: OpenSession): void {
 }
 
 function registerUpdate(env: Command, open: OpenSession): void {
-  changing(env.command('update'))
+  const update = changing(env.command('update'))
     .argument('<environment>')
-    .description('Change how an environment is described.')
+    .description('Change how an environment is described, or how it is recorded.')
     .option('--name <text>', 'its name for people')
-    .option('--description <text>')
-    .action(async (key: string, options: DescribeFlags, command: Command) => {
+    .option('--description <text>');
+  recordingOptions(update).action(
+    async (key: string, options: DescribeFlags & RecordingFlags, command: Command) => {
       const session = await open(command);
       const name = await session.scope.named('environments', key);
-      const updateMask = maskOf({ display_name: options.name, description: options.description });
+      const recording = await recordingAsked(session, name, options);
+      const updateMask = maskOf({
+        ...{ display_name: options.name, description: options.description },
+        recording: recording?.recording,
+      });
       const input = {
-        environment: { name, displayName: options.name ?? '', description: options.description ?? '' },
+        environment: {
+          ...{ name, displayName: options.name ?? '', description: options.description ?? '' },
+          ...recording,
+        },
         updateMask,
         options: changeOptions(options),
       };
       const deed = { subject: `environment ${keyOf(name)}`, done: 'updated', ...asked(options) };
       await session.change(method.updateEnvironment, input, deed);
-    });
+    },
+  );
 }
 
 function environmentTable(environments: readonly Environment[]): string {
@@ -143,6 +153,7 @@ function environmentText(environment: Environment): string {
     ['name', environment.displayName],
     ['description', environment.description],
     ['state', environment.archived ? 'archived' : 'active'],
+    ['recording', recordingText(environment.recording)],
     ['version', String(environment.version)],
     ['created', formatTime(environment.createTime)],
     ['updated', formatTime(environment.updateTime)],

@@ -8,6 +8,7 @@ import { parseEnum } from '../parse/enumeration.ts';
 import type { OpenSession } from '../session.ts';
 import { flagTable, flagText } from '../view/flag.ts';
 import { registerDefinition } from './flag-definition.ts';
+import { registerGuards } from './flag-guard.ts';
 import { registerPrerequisites } from './flag-prerequisite.ts';
 import { registerRules } from './flag-rule.ts';
 import { registerSchedule } from './flag-schedule.ts';
@@ -59,6 +60,7 @@ export function register(flag: Command, open: OpenSession): void {
   registerTargets(flag, open);
   registerPrerequisites(flag, open);
   registerRules(flag, open);
+  registerGuards(flag, open);
   registerSchedule(flag, open);
 }
 

@@ -1,6 +1,6 @@
 import * as wire from '../../../gen/vexil/v1/definitions_pb.ts';
 import { ErrorCode as WireErrorCode, Reason as WireReason } from '../../../gen/vexil/v1/evaluation_pb.ts';
-import type { FlagStatus, FlagType, HashAlgorithm, Operator, ReleaseState } from '../../core/model.ts';
+import type { FlagStatus, FlagType, Guard, HashAlgorithm, Operator, ReleaseState } from '../../core/model.ts';
 import type { ErrorCode, Reason } from '../../core/outcome.ts';
 
 /** The names of an enum in the model, and their numbers on the wire. */
@@ -47,6 +47,16 @@ export const releaseStates = pairing<ReleaseState, wire.ReleaseState>(wire.Relea
   active: wire.ReleaseState.ACTIVE,
   completed: wire.ReleaseState.COMPLETED,
   rolled_back: wire.ReleaseState.ROLLED_BACK,
+});
+
+export const guardDirections = pairing<Guard['worse'], wire.GuardDirection>(wire.GuardDirection.UNSPECIFIED, {
+  higher: wire.GuardDirection.HIGHER_IS_WORSE,
+  lower: wire.GuardDirection.LOWER_IS_WORSE,
+});
+
+export const guardActions = pairing<Guard['onRegression'], wire.GuardAction>(wire.GuardAction.UNSPECIFIED, {
+  step_back: wire.GuardAction.STEP_BACK,
+  halt: wire.GuardAction.HALT,
 });
 
 export const operators = pairing<Operator, wire.Operator>(wire.Operator.UNSPECIFIED, {

@@ -57,7 +57,7 @@ export function variationFrom(message: VariationMessage, path: string): Variatio
   return reading(VariationSchema, message, path, readVariation);
 }
 
-export function readFlag(message: FlagMessage, path: string, mistakes: Mistakes): Flag {
+function readFlag(message: FlagMessage, path: string, mistakes: Mistakes): Flag {
   return {
     key: message.key,
     ...readContent(message, path, mistakes),

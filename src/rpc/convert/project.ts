@@ -6,7 +6,7 @@ import {
   ProjectSchema,
 } from '../../../gen/vexil/v1/project_service_pb.ts';
 import type { Stored } from '../../app/project-state.ts';
-import type { Environment, Project } from '../../core/model.ts';
+import { DEFAULT_RECORDING, type Environment, type Project, type Recording } from '../../core/model.ts';
 import { etagOf } from '../etag.ts';
 import { environmentName, projectName } from '../names.ts';
 import { timestampOf } from '../timestamp.ts';
@@ -25,7 +25,12 @@ export function projectMessage(stored: Stored<Project>, revision: number): Proje
 
 export function environmentMessage(project: string, stored: Stored<Environment>): EnvironmentMessage {
   const name = environmentName(project, stored.state.key);
-  return create(EnvironmentSchema, { name, ...fieldsOf(stored) });
+  const { recording = DEFAULT_RECORDING } = stored.state;
+  const { disabled, keptAttributes, hashTargetingKeys } = recording;
+  return create(EnvironmentSchema, {
+    ...{ name, ...fieldsOf(stored) },
+    recording: { disabled, keptAttributes: [...keptAttributes], hashTargetingKeys },
+  });
 }
 
 /** What people say about a project. Throws `invalid` for fields that this build does not know. */
@@ -34,8 +39,18 @@ export function projectContentFrom(message: ProjectMessage, path: string): Descr
 }
 
 /** What people say about an environment. Throws `invalid` for fields that this build does not know. */
-export function environmentContentFrom(message: EnvironmentMessage, path: string): Described {
-  return reading(EnvironmentSchema, message, path, describedBy);
+export function environmentContentFrom(
+  message: EnvironmentMessage,
+  path: string,
+): Described & { readonly recording: Recording | undefined } {
+  return reading(EnvironmentSchema, message, path, ({ recording, ...described }) => ({
+    ...describedBy(described),
+    recording: recording && {
+      disabled: recording.disabled,
+      keptAttributes: recording.keptAttributes,
+      hashTargetingKeys: recording.hashTargetingKeys,
+    },
+  }));
 }
 
 function describedBy({ displayName, description }: { displayName: string; description: string }): Described {

@@ -6,7 +6,7 @@ import { etagOf } from '../etag.ts';
 import { releaseName } from '../names.ts';
 import { timestampOf } from '../timestamp.ts';
 import { releaseStates } from './enums.ts';
-import { type Mistakes, readEnum, reading, readRequiredInstant, under } from './reading.ts';
+import { reading } from './reading.ts';
 
 /** What the people who make a release say about it. */
 export type ReleaseContent = Pick<Release, 'branch' | 'runtimeVersion' | 'rolloutWeight' | 'flags'>;
@@ -31,26 +31,9 @@ export function releaseMessage(
   });
 }
 
-/** A whole release, as `releaseMessage` made it, its flags in code point order. Throws `invalid` with every mistake. */
-export function releaseFrom(message: ReleaseMessage, path: string): Release {
-  return reading(ReleaseSchema, message, path, readRelease);
-}
-
-/** A release that is to be made: what only the service sets is not looked at. Throws `invalid` with every mistake. */
+/** A release that is to be made, its flags in code point order: what only the service sets is not looked at. Throws `invalid` with every mistake. */
 export function releaseContentFrom(message: ReleaseMessage, path: string): ReleaseContent {
   return reading(ReleaseSchema, message, path, contentOf);
-}
-
-function readRelease(message: ReleaseMessage, path: string, mistakes: Mistakes): Release {
-  const { state } = message;
-  return {
-    key: message.key,
-    ...contentOf(message),
-    state: readEnum(releaseStates.fromWire(state), state, 'completed', under(path, 'state'), mistakes),
-    rolledBackFlags: [...message.rolledBackFlags],
-    createdAt: readRequiredInstant(message.createTime, under(path, 'create_time'), mistakes),
-    updatedAt: readRequiredInstant(message.updateTime, under(path, 'update_time'), mistakes),
-  };
 }
 
 function contentOf(message: ReleaseMessage): ReleaseContent {

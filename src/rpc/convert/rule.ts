@@ -10,6 +10,7 @@ import {
 import type { Ramp, Rollout, Rule, Serve } from '../../core/model.ts';
 import { timestampOf } from '../timestamp.ts';
 import { conditionMessage, readCondition } from './condition.ts';
+import { guardMessage, guardStateMessage, readGuard } from './guard.ts';
 import { type Mistakes, readFinite, reading, readRequiredInstant, under } from './reading.ts';
 
 type ServeInit = NonNullable<MessageInitShape<typeof ServeSchema>['kind']>;
@@ -25,6 +26,8 @@ export function ruleMessage(rule: Rule): RuleMessage {
     serve: create(ServeSchema, { kind: serveKindOf(rule.serve) }),
     ...(rule.ramp && { ramp: create(RampSchema, { kind: rampKindOf(rule.ramp) }) }),
     ...(!rule.recordExposures && { exposure: { disabled: true } }),
+    ...(rule.guard && { guard: guardMessage(rule.guard) }),
+    ...(rule.guardState && { guardState: guardStateMessage(rule.guardState) }),
   });
 }
 
@@ -68,6 +71,7 @@ export function readRule(message: RuleMessage, path: string, mistakes: Mistakes)
     serve: readServe(message.serve, under(path, 'serve'), mistakes),
     ...(ramp && { ramp: readRamp(ramp, under(path, 'ramp'), mistakes) }),
     recordExposures: !(message.exposure?.disabled ?? false),
+    ...(message.guard && { guard: readGuard(message.guard, under(path, 'guard'), mistakes) }),
   };
 }
 

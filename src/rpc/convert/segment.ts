@@ -6,7 +6,7 @@ import { etagOf } from '../etag.ts';
 import { segmentName } from '../names.ts';
 import { timestampOf } from '../timestamp.ts';
 import { conditionMessage, readCondition } from './condition.ts';
-import { type Mistakes, reading, readRequiredInstant, under } from './reading.ts';
+import { type Mistakes, reading, under } from './reading.ts';
 
 /** What the people who make a segment say about it. */
 export type SegmentContent = Omit<Segment, 'key' | 'archived' | 'createdAt' | 'updatedAt'>;
@@ -31,24 +31,9 @@ export function segmentMessage(
   });
 }
 
-/** A whole segment, as `segmentMessage` made it. Throws `invalid` with every mistake. */
-export function segmentFrom(message: SegmentMessage, path: string): Segment {
-  return reading(SegmentSchema, message, path, readSegment);
-}
-
 /** A segment that is to be made: its name, key, times and version are not looked at. Throws `invalid` with every mistake. */
 export function segmentContentFrom(message: SegmentMessage, path: string): SegmentContent {
   return reading(SegmentSchema, message, path, readContent);
-}
-
-function readSegment(message: SegmentMessage, path: string, mistakes: Mistakes): Segment {
-  return {
-    key: message.key,
-    ...readContent(message, path, mistakes),
-    archived: message.archived,
-    createdAt: readRequiredInstant(message.createTime, under(path, 'create_time'), mistakes),
-    updatedAt: readRequiredInstant(message.updateTime, under(path, 'update_time'), mistakes),
-  };
 }
 
 function readContent(message: SegmentMessage, path: string, mistakes: Mistakes): SegmentContent {

@@ -47,7 +47,7 @@ export function settingsFrom(message: SettingsMessage, path: string): FlagSettin
   return reading(FlagSettingsSchema, message, path, readSettings);
 }
 
-export function readSettings(message: SettingsMessage, path: string, mistakes: Mistakes): FlagSettings {
+function readSettings(message: SettingsMessage, path: string, mistakes: Mistakes): FlagSettings {
   const { halt, hash, defaultVariation, bucketBy, salt } = message;
   const updatedAt = readInstant(message.updateTime, under(path, 'update_time'), mistakes);
   return {

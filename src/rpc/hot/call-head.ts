@@ -2,6 +2,7 @@ import type { Compression } from '@connectrpc/connect/protocol';
 import { tokenIn } from '../admit.ts';
 import { limitedTimeoutMs } from '../call-timeout.ts';
 import { answerCompression, type Decompress, decompressorOf } from '../compression.ts';
+import { TRACEPARENT } from '../trace-context.ts';
 import type { Codec, HotMethod } from './hot-method.ts';
 
 /** How the messages of one call travel, as far as the fast path knows it. */
@@ -32,6 +33,8 @@ export interface CallHead<Method = HotMethod> extends NamedMethod<Method> {
   readonly compression: Compression | undefined;
   readonly token: string;
   readonly origin: string | undefined;
+  /** As it was sent; read only if something is written down about the call. */
+  readonly traceparent: string | undefined;
 }
 
 const GRPC: HotFormat = {
@@ -103,5 +106,6 @@ export function readHead<Method>(
       headers.get('x-api-key'),
     ),
     origin,
+    traceparent: headers.get(TRACEPARENT),
   };
 }

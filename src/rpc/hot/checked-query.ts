@@ -43,6 +43,12 @@ export function checkedRevision(revision: number): number {
   return revision;
 }
 
+/** How a client is recorded: `name/version`, as far as it says. */
+export function clientName(client: ClientQuery | undefined): string {
+  if (client === undefined || client.name === '') return '';
+  return client.version === '' ? client.name : `${client.name}/${client.version}`;
+}
+
 export function checkClient(client: ClientQuery | undefined): void {
   if (client === undefined) return;
   for (const field of ['name', 'version'] as const)

@@ -19,7 +19,7 @@ export interface EvaluatedAll {
 
 /** EvaluateAll. A promise only for a revision that is not here yet. Throws, or rejects with, a FlagError. */
 export function evaluateAll(
-  { catalog, clock, contextLimits }: EvaluationParts,
+  { catalog, clock, contextLimits, recorder }: EvaluationParts,
   principal: Principal,
   { context, flagKeys, minRevision, environment }: EvaluateAllQuery,
 ): EvaluatedAll | Promise<EvaluatedAll> {
@@ -31,6 +31,7 @@ export function evaluateAll(
     const isWeb = principal.kind === 'web';
     const selection = { clientVisibleOnly: isWeb, flagKeys: chosen };
     const { outcomes } = decideAll(snapshot, asked, now, selection);
+    recorder?.many('all', snapshot, outcomes, asked, now);
     const whole = { snapshot, audience: isWeb ? ('web' as const) : ('server' as const) };
     return { outcomes, revision: snapshot.revision, whole: chosen === undefined ? whole : undefined };
   });

@@ -19,7 +19,7 @@ export function evaluateStreamMethod(parts: EvaluationParts): StreamMethod {
   return {
     method,
     path: `/${method.parent.typeName}/${method.name}`,
-    open: (principal, outlet) => new EvaluateStreamTask(parts, principal, outlet),
+    open: (principal, outlet, count) => new EvaluateStreamTask(parts, principal, outlet, count),
   };
 }
 
@@ -27,14 +27,16 @@ class EvaluateStreamTask implements StreamTask {
   readonly #parts: EvaluationParts;
   readonly #principal: Principal;
   readonly #outlet: Outlet;
+  readonly #count: () => void;
   readonly #answers = new StreamAnswers('proto');
   readonly #key: Disposable;
   #place: Place | undefined;
 
-  constructor(parts: EvaluationParts, principal: Principal, outlet: Outlet) {
+  constructor(parts: EvaluationParts, principal: Principal, outlet: Outlet, count: () => void) {
     this.#parts = parts;
     this.#principal = principal;
     this.#outlet = outlet;
+    this.#count = count;
     const { ending } = parts.watch;
     if (ending.aborted) throw serviceStopping();
     this.#key = parts.access.onInvalid(principal, () => outlet.end(keyInvalid()));
@@ -47,6 +49,7 @@ class EvaluateStreamTask implements StreamTask {
 
   message(bytes: Uint8Array): void {
     const query = read(bytes, 'proto');
+    this.#count();
     this.#place = placeOnStream(this.#principal, query.environment, this.#place);
     const { outcome, revision } = evaluateStreamed(this.#parts, this.#principal, this.#place, query);
     this.#answers.add(query, outcome, revision);

@@ -35,7 +35,7 @@ export function evaluate(
 }
 
 function evaluateIn(
-  { clock }: EvaluationParts,
+  { clock, recorder }: EvaluationParts,
   { kind }: Principal,
   { flagKey, expectedType, explain: explains }: EvaluateQuery,
   snapshot: Snapshot,
@@ -43,31 +43,34 @@ function evaluateIn(
 ): Evaluated {
   const now = clock.now();
   const outcome = decide(snapshot, flagKey, context, now, kind === 'web');
-  if (mismatches(outcome, expectedType))
+  if (mismatches(outcome, expectedType)) {
+    recorder?.one('call', snapshot, typeMismatch(outcome), context, now);
     throw new FlagError('failed_precondition', `flag ${flagKey} is of type ${outcome.type}`, {
       reason: 'TYPE_MISMATCH',
       metadata: { type: outcome.type ?? '' },
     });
+  }
   if (explains && kind === 'web')
     throw new FlagError('forbidden', 'a web key cannot ask how a decision came about', {
       reason: 'KEY_KIND',
     });
+  recorder?.one('call', snapshot, outcome, context, now);
   const steps = explains ? explain(snapshot, flagKey, context, now).steps : undefined;
   return { outcome, revision: snapshot.revision, steps };
 }
 
 /** One message of EvaluateStream: what Evaluate would throw about the flag is part of the answer. */
 export function evaluateStreamed(
-  { catalog, clock, contextLimits }: EvaluationParts,
+  { catalog, clock, contextLimits, recorder }: EvaluationParts,
   { kind }: Principal,
   place: Place,
   { flagKey, context, expectedType }: StreamQuery,
 ): Evaluated {
   const snapshot = snapshotAt(catalog, place);
   const asked = checkedContext(context, contextLimits);
-  const decided = isKey(flagKey)
-    ? decide(snapshot, flagKey, asked, clock.now(), kind === 'web')
-    : notFound(flagKey);
+  const now = clock.now();
+  const decided = isKey(flagKey) ? decide(snapshot, flagKey, asked, now, kind === 'web') : notFound(flagKey);
   const outcome = mismatches(decided, expectedType) ? typeMismatch(decided) : decided;
+  recorder?.one('stream', snapshot, outcome, asked, now);
   return { outcome, revision: snapshot.revision, steps: undefined };
 }

@@ -4,13 +4,14 @@ import type { Admission } from '../../app/admission.ts';
 import type { Principal } from '../../app/principal.ts';
 import { FlagError } from '../../core/errors.ts';
 import { admit } from '../admit.ts';
-import type { Refusal } from '../auth.ts';
 import { timedOut } from '../call-timeout.ts';
 import { messageTooLarge } from '../compression.ts';
 import { type CorsPolicy, corsHeaders } from '../cors.ts';
 import { type LogUnexpected, reportedError } from '../errors.ts';
+import { type Refused, refusalFrom } from '../refusal.ts';
 import { tooSlow } from '../request-guard.ts';
 import { callRecord, type RecordCall } from '../telemetry-interceptor.ts';
+import { traceIdIn } from '../trace-context.ts';
 import type { CallHead } from './call-head.ts';
 import type { Deadlines, Line, Waiting } from './deadlines.ts';
 import { answerOf, type HttpAnswer, refusalOf } from './http-answer.ts';
@@ -27,7 +28,7 @@ export interface HotParts {
   /** A request must have arrived after this long. */
   readonly receiveTimeoutMs: number;
   readonly recordCall: RecordCall;
-  readonly refused: (refusal: Refusal) => void;
+  readonly refused: Refused;
   readonly logUnexpected: LogUnexpected;
 }
 
@@ -160,7 +161,10 @@ export class Exchange implements Waiting {
   }
 
   #turnedAway(error: unknown): never {
-    if (error instanceof FlagError) this.#parts.refused({ method: this.#head.name, why: error.message });
+    const { name, token, traceparent } = this.#head;
+    const address = () => this.#carrier.address();
+    if (error instanceof FlagError)
+      this.#parts.refused(refusalFrom(name, error, { token, address }, traceparent));
     throw error;
   }
 
@@ -173,8 +177,8 @@ export class Exchange implements Waiting {
 
   #refuse(error: unknown): void {
     if (this.#state === 'ended') return;
-    const { name, format, compression } = this.#head;
-    const refusal = reportedError(error, this.#parts.logUnexpected, name);
+    const { name, format, compression, traceparent } = this.#head;
+    const refusal = reportedError(error, this.#parts.logUnexpected, name, traceparent);
     this.#finish(refusal.code);
     this.#send(refusalOf(format, refusal, compression, this.#corsHeaders()));
   }
@@ -183,7 +187,11 @@ export class Exchange implements Waiting {
     const { logUnexpected } = this.#parts;
     const send = (packed: HttpAnswer) => this.#carrier.send(packed);
     if (!(answer instanceof Promise)) this.#carrier.send(answer);
-    else answer.then(send).catch((error: unknown) => logUnexpected(error, this.#head.name));
+    else
+      answer.then(send).catch((error: unknown) => {
+        const { name, traceparent } = this.#head;
+        logUnexpected(error, name, traceIdIn(traceparent));
+      });
   }
 
   #finish(code: Code | undefined): void {

@@ -6,7 +6,7 @@ import { checkedContext } from '../convert/context.ts';
 import type { EvaluationParts } from '../evaluation-parts.ts';
 import type { WholeList } from '../wire/joined-decisions.ts';
 import type { HandshakeQuery } from '../wire/queries.ts';
-import { checkClient, checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
+import { checkClient, checkedFlagKeys, checkedRevision, clientName, placeIn } from './checked-query.ts';
 
 /** What a client needs at its start. */
 export interface Shaken extends Handshake {
@@ -32,7 +32,10 @@ export function handshake(
     minRevision: checkedRevision(query.minRevision),
   });
   const audience = principal.kind === 'web' ? 'web' : 'server';
+  const client = clientName(query.client);
   return onward(answer, (made) => {
+    // Whoever has the decisions already was recorded when it got them.
+    parts.recorder?.many('handshake', made.snapshot, made.outcomes, context, parts.clock.now(), client);
     const whole: WholeList = { snapshot: made.snapshot, audience };
     return { ...made, place, whole: flagKeys === undefined ? whole : undefined };
   });

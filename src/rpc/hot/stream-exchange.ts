@@ -4,6 +4,7 @@ import { FlagError } from '../../core/errors.ts';
 import { admit } from '../admit.ts';
 import { timedOut } from '../call-timeout.ts';
 import { reportedError } from '../errors.ts';
+import { refusalFrom } from '../refusal.ts';
 import { tooSlow } from '../request-guard.ts';
 import { callRecord } from '../telemetry-interceptor.ts';
 import type { CallHead } from './call-head.ts';
@@ -110,8 +111,9 @@ export class StreamExchange implements Outlet {
   end(error?: unknown): void {
     if (this.#isOver) return;
     this.flush();
+    const { name, traceparent } = this.#head;
     const refusal =
-      error === undefined ? undefined : reportedError(error, this.#parts.logUnexpected, this.#head.name);
+      error === undefined ? undefined : reportedError(error, this.#parts.logUnexpected, name, traceparent);
     this.#finish(refusal?.code);
     const trailers = grpcTrailers(refusal);
     if (this.#hasResponded) this.#carrier.finish(trailers);
@@ -140,8 +142,16 @@ export class StreamExchange implements Outlet {
   }
 
   #enter(principal: Principal): StreamTask {
-    this.#seat = this.#parts.admission.stream(principal.keyId, this.#carrier.address());
-    return this.#head.method.open(principal, this);
+    const { admission } = this.#parts;
+    this.#seat = admission.stream(principal.keyId, this.#carrier.address());
+    const count = admission.callCounter(principal.keyId);
+    return this.#head.method.open(principal, this, () => {
+      try {
+        count();
+      } catch (error) {
+        this.#turnedAway(error);
+      }
+    });
   }
 
   /** Goes on with what has arrived meanwhile. */
@@ -205,7 +215,10 @@ export class StreamExchange implements Outlet {
   }
 
   #turnedAway(error: unknown): never {
-    if (error instanceof FlagError) this.#parts.refused({ method: this.#head.name, why: error.message });
+    const { name, token, traceparent } = this.#head;
+    const address = () => this.#carrier.address();
+    if (error instanceof FlagError)
+      this.#parts.refused(refusalFrom(name, error, { token, address }, traceparent));
     throw error;
   }
 

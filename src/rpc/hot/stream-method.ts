@@ -33,6 +33,9 @@ export interface StreamMethod {
   readonly method: DescMethod;
   /** `/vexil.v1.EvaluationService/WatchFlags` */
   readonly path: string;
-  /** Begins a call for a caller who was let in. Disposed of when the call is over, however it ended. */
-  open(principal: Principal, outlet: Outlet): StreamTask;
+  /**
+   * Begins a call for a caller who was let in. Disposed of when the call is over, however it ended. Of several messages
+   * each is a call: `count` is to be called for it once it was read, and throws if the key has had too many.
+   */
+  open(principal: Principal, outlet: Outlet, count: () => void): StreamTask;
 }

@@ -4,6 +4,7 @@ import type {
   Condition,
   Flag,
   FlagSettings,
+  Guard,
   Instant,
   Json,
   JsonObject,
@@ -132,7 +133,25 @@ function required<T, Optional extends keyof T & string>(
   });
 }
 
-export const rule: fc.Arbitrary<Rule> = required<Rule, 'condition' | 'rollout' | 'ramp'>(
+const guard: fc.Arbitrary<Guard> = required<Guard, 'threshold' | 'relativeRegression'>(
+  {
+    event: someText,
+    worse: fc.constantFrom('higher' as const, 'lower' as const),
+    threshold: weight,
+    relativeRegression: weight,
+    minimumSample: fc.nat(),
+    windowSeconds: fc.nat(),
+    stages: fc.array(weight, { maxLength: 4 }),
+    onRegression: fc.constantFrom('step_back' as const, 'halt' as const),
+  },
+  ['threshold', 'relativeRegression'],
+);
+
+/** Without the state of a guard, which is not for callers to say. */
+export const rule: fc.Arbitrary<Rule> = required<
+  Omit<Rule, 'guardState'>,
+  'condition' | 'rollout' | 'ramp' | 'guard'
+>(
   {
     id: text,
     name: text,
@@ -142,8 +161,9 @@ export const rule: fc.Arbitrary<Rule> = required<Rule, 'condition' | 'rollout' |
     serve,
     ramp,
     recordExposures: fc.boolean(),
+    guard,
   },
-  ['condition', 'rollout', 'ramp'],
+  ['condition', 'rollout', 'ramp', 'guard'],
 );
 
 const action: fc.Arbitrary<ScheduledAction> = fc.oneof(

@@ -16,11 +16,14 @@ import {
 } from '../../../gen/vexil/v1/definitions_pb.ts';
 import { FlagDefinitionSchema } from '../../../gen/vexil/v1/evaluation_pb.ts';
 import { canonicalJson } from '../../../src/core/canonical-json.ts';
-import { flagDefinitionFrom, flagDefinitionMessage } from '../../../src/rpc/convert/definition.ts';
+import { flagDefinitionMessage } from '../../../src/rpc/convert/definition.ts';
+import { releaseStates } from '../../../src/rpc/convert/enums.ts';
 import { flagFrom, flagMessage } from '../../../src/rpc/convert/flag.ts';
-import { releaseFrom, releaseMessage } from '../../../src/rpc/convert/release.ts';
-import { segmentFrom, segmentMessage } from '../../../src/rpc/convert/segment.ts';
+import { present } from '../../../src/rpc/convert/reading.ts';
+import { releaseContentFrom, releaseMessage } from '../../../src/rpc/convert/release.ts';
+import { segmentContentFrom, segmentMessage } from '../../../src/rpc/convert/segment.ts';
 import { settingsFrom, settingsMessage } from '../../../src/rpc/convert/settings.ts';
+import { timestampOf } from '../../../src/rpc/timestamp.ts';
 import * as any from './arbitraries.ts';
 
 /** Over the wire in both of its formats, so that nothing survives only because it stayed in memory. */
@@ -62,7 +65,10 @@ describe('an object that goes over the wire comes back the same', () => {
     fc.assert(
       fc.property(any.segment, (state) => {
         const message = sent(SegmentSchema, segmentMessage('shop', { state, version: 7 }));
-        expect(canonicalJson(segmentFrom(message, 'segment'))).toBe(canonicalJson(state));
+        const { key, archived, createdAt, updatedAt, ...content } = state;
+        expect(canonicalJson(segmentContentFrom(message, 'segment'))).toBe(canonicalJson(content));
+        const [createTime, updateTime] = [timestampOf(createdAt), timestampOf(updatedAt)];
+        expect(message).toMatchObject({ key, archived, createTime, updateTime });
       }),
     );
   });
@@ -71,7 +77,14 @@ describe('an object that goes over the wire comes back the same', () => {
     fc.assert(
       fc.property(any.release, (state) => {
         const message = sent(ReleaseSchema, releaseMessage('shop', { state, version: 7 }));
-        expect(canonicalJson(releaseFrom(message, 'release'))).toBe(canonicalJson(state));
+        const { branch, runtimeVersion, rolloutWeight, flags, ...rest } = state;
+        expect(canonicalJson(releaseContentFrom(message, 'release'))).toBe(
+          canonicalJson({ branch, runtimeVersion, rolloutWeight, flags }),
+        );
+        const { key, rolledBackFlags, createdAt, updatedAt } = rest;
+        const [createTime, updateTime] = [timestampOf(createdAt), timestampOf(updatedAt)];
+        expect(message).toMatchObject({ key, rolledBackFlags, createTime, updateTime });
+        expect(releaseStates.fromWire(message.state)).toBe(rest.state);
       }),
     );
   });
@@ -84,10 +97,12 @@ describe('an object that goes over the wire comes back the same', () => {
           state: settings,
           version: other,
         });
-        const definition = flagDefinitionFrom(sent(FlagDefinitionSchema, message));
-        expect(canonicalJson(definition)).toBe(
-          canonicalJson({ flag, settings, version: Math.max(one, other) }),
+        const read = sent(FlagDefinitionSchema, message);
+        expect(canonicalJson(flagFrom(present(read.flag, 'flag'), 'flag'))).toBe(canonicalJson(flag));
+        expect(canonicalJson(settingsFrom(present(read.settings, 'settings'), 'settings'))).toBe(
+          canonicalJson(settings),
         );
+        expect(read.version).toBe(BigInt(Math.max(one, other)));
       }),
     );
   });

@@ -95,6 +95,17 @@ it('tells alike who calls too often', async () => {
     expect(await compare(few, caseNamed('a flag').call(way, few.keys))).toBe(true);
 });
 
+it('notes alike the trace that a refused call belongs to', async () => {
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+  for (const way of WAYS) {
+    const call = caseNamed('no key').call(way, ports.keys);
+    const fields = [...call.fields, ['traceparent', `00-${trace}-00f067aa0ba902b7-01`] as const];
+    const { seen } = await outcome(ports.fast, { ...call, fields });
+    expect(seen.notes.refusals).toMatchObject([{ traceId: trace }]);
+    await compare(ports, { ...call, fields });
+  }
+});
+
 it.skipIf(openssl === '')('answers alike on both paths over TLS', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'vexil-differential-'));
   const { certPath, keyPath } = makeCertificate(openssl, directory);

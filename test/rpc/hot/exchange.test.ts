@@ -70,7 +70,7 @@ async function call(answer: () => Uint8Array | Promise<Uint8Array>, more: Partia
       ...{ protocol: 'grpc', codec: 'proto', encodingHeader: '', acceptedHeader: '', timeoutHeader: '' },
     },
     ...{ timeoutMs: 30_000, announcedBytes: 0, decompress: undefined, compression: undefined },
-    ...{ token: (await newKey()).token, origin: undefined },
+    ...{ token: (await newKey()).token, origin: undefined, traceparent: undefined },
     ...more,
   };
   const parts = {
@@ -81,7 +81,8 @@ async function call(answer: () => Uint8Array | Promise<Uint8Array>, more: Partia
     ...{ maxMessageBytes: 1_000, receiveTimeoutMs: 10_000 },
     recordCall: ({ status }: { status: string }) => void statuses.push(status),
     refused: () => undefined,
-    logUnexpected: (error: unknown) => void logged.push(error),
+    logUnexpected: (error: unknown, _: string, traceId: string | undefined) =>
+      void logged.push({ error, traceId }),
   };
   const exchange = new Exchange(parts, head, {
     address: () => '127.0.0.1',
@@ -171,12 +172,13 @@ describe('an exchange', () => {
     ['throws', () => fail()],
     ['rejects', async () => fail()],
   ])('tells nobody but the log of an error that no code foresaw, when a method %s it', async (_, answer) => {
-    const exchange = await call(answer);
+    const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const exchange = await call(answer, { traceparent: `00-${trace}-00f067aa0ba902b7-01` });
     exchange.take(envelope(Buffer.alloc(0)));
     exchange.end();
     await expect.poll(statusesSent).toEqual(['13']);
     expect(sent[0]?.headers['grpc-message']).toBe('internal error');
-    expect(logged).toMatchObject([{ message: 'unforeseen' }]);
+    expect(logged).toMatchObject([{ error: { message: 'unforeseen' }, traceId: trace }]);
   });
 });
 

@@ -62,7 +62,7 @@ async function stream() {
         ...{ protocol: 'grpc', codec: 'proto', encodingHeader: '', acceptedHeader: '', timeoutHeader: '' },
       },
       ...{ name: 'a/B', timeoutMs: Number.POSITIVE_INFINITY, announcedBytes: 0, token, origin: undefined },
-      ...{ decompress: undefined, compression: undefined },
+      ...{ decompress: undefined, compression: undefined, traceparent: undefined },
     },
     {
       address: () => '127.0.0.1',

@@ -124,8 +124,11 @@ afterAll(async () => {
   await ports[Symbol.asyncDispose]();
 });
 
-function callOf({ method, pieces, key = 'server', headers = [], change }: StreamCase): RawCall {
-  const token = key === 'nonsense' || key === 'none' ? 'nonsense' : ports.keys[key];
+function callOf(
+  { method, pieces, key = 'server', headers = [], change }: StreamCase,
+  { keys } = ports,
+): RawCall {
+  const token = key === 'nonsense' || key === 'none' ? 'nonsense' : keys[key];
   return {
     http: 2,
     path: `/vexil.v1.EvaluationService/${method}`,
@@ -154,6 +157,24 @@ it.each(CASES)('answers alike on both paths: $name', async (stream: StreamCase) 
   expect(actual.seen.notes.unforeseen).toEqual([]);
   expect(actual.byLibrary).toBe(stream.isLeft === true ? 1 : 0);
   expect(expected.byLibrary).toBe(1);
+});
+
+it.each([
+  ['in one piece', [Buffer.concat([CHECKOUT, CHECKOUT, CHECKOUT, CHECKOUT])]],
+  ['one by one, the last one malformed', [CHECKOUT, CHECKOUT, MALFORMED]],
+  ['one by one', [CHECKOUT, CHECKOUT, CHECKOUT, CHECKOUT]],
+])('answers alike on both paths: more messages than the key may send, %s', async (_, pieces) => {
+  // The stream is a call as well.
+  await using few = await openTwoPorts(3);
+  const call = callOf({ name: '', method: 'EvaluateStream', pieces }, few);
+  const [expected, actual] = await Promise.all([outcome(few.slow, call), outcome(few.fast, call)]);
+  expect(actual.seen).toEqual(expected.seen);
+  expect(actual.seen.reply.body).not.toBe('');
+  const isMalformed = pieces.includes(MALFORMED);
+  expect(actual.seen.notes.calls).toMatchObject([
+    { status: isMalformed ? 'INVALID_ARGUMENT' : 'RESOURCE_EXHAUSTED' },
+  ]);
+  expect(actual.seen.notes.refusals).toHaveLength(isMalformed ? 0 : 1);
 });
 
 it.each(['EvaluateStream', 'WatchFlags'] as const)('notes alike who leaves a %s', async (method) => {

@@ -162,7 +162,7 @@ async function openPort(
   const handler = createRpcHandler({
     routes: (router) => router.service(EvaluationService, evaluationService(evaluation)),
     enter: ask,
-    interceptors: [authInterceptor(ask, refused), streamInterceptor(admission)],
+    interceptors: [authInterceptor(ask, refused), streamInterceptor(admission, refused)],
     isManagement: () => false,
     cors: { allows: (origin) => access.allowsOrigin(origin) },
     ...{ messages: MESSAGES, recordCall, log },
@@ -176,7 +176,7 @@ async function openPort(
   const listener = await listen({
     ...{ host: '127.0.0.1', port: 0, limits: CONNECTIONS, onRequest },
     ...(tls && { tls }),
-    ...(isFast && withFastPath(app, MESSAGES, log, recordCall)),
+    ...(isFast && withFastPath(app, MESSAGES, log, recordCall, refused)),
   });
   return { listener, port: listener.port, isSecure: tls !== undefined, notes, takeNotes };
 }
@@ -197,9 +197,6 @@ function noteTaker() {
     log: {
       error: (...what: unknown[]) => {
         taken = { ...taken, unforeseen: [...taken.unforeseen, ...what] };
-      },
-      warn: (refusal: unknown) => {
-        taken = { ...taken, refusals: [...taken.refusals, refusal] };
       },
     },
     notes: () => taken,

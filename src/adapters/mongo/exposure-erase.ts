@@ -1,0 +1,131 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Erased, ExposureStore, RecordedPlace } from '../../ports/exposure-store.ts';
+import type { ExposureCollections } from './exposure-collections.ts';
+import type { EventsDocument, RowsDocument } from './exposure-documents.ts';
+import { acknowledged, type Hours, type PlacedHour } from './exposure-hours.ts';
+import { chunksOf } from './exposure-pieces.ts';
+import type { Roller } from './exposure-roll.ts';
+import { rowsIn, withRows } from './exposure-rows.ts';
+import { subjectId } from './exposure-subjects.ts';
+import { elsewhere } from './mongo-errors.ts';
+import type { Mongo } from './open-mongo.ts';
+
+const ATTEMPTS = 50;
+const PAUSE_MS = 20;
+const CHUNK = 20;
+
+type Units = Omit<Erased, 'contexts'>;
+
+export interface Changes {
+  /** Takes rows out of a document. Without effect if somebody else has changed it since it was read. */
+  rows(document: RowsDocument, isKept: (time: number, subject: string) => boolean): Promise<number>;
+  events(document: EventsDocument, isKept: (time: number, subject: string) => boolean): Promise<number>;
+}
+
+/** The one way to change what rolls are made of. Both return how many units went. */
+export function openChanges(mongo: Mongo, all: ExposureCollections): Changes {
+  return {
+    async rows(document, isKept) {
+      const rows = rowsIn(document);
+      const kept = rows.filter(({ evaluation: { time, subject } }) => isKept(time, subject));
+      if (kept.length === rows.length) return 0;
+      const { _id, edition } = document;
+      const done = await mongo.run(async () =>
+        kept.length === 0
+          ? (await all.rows.deleteOne({ _id, edition })).deletedCount
+          : (await all.rows.replaceOne({ _id, edition }, withRows(document, kept))).matchedCount,
+      );
+      const before = rows.reduce((sum, { evaluation }) => sum + evaluation.count, 0);
+      return done === 0 ? 0 : kept.reduce((sum, { evaluation }) => sum - evaluation.count, before);
+    },
+    async events(document, isKept) {
+      const { _id, edition, events } = document;
+      const kept = events.filter(({ time, subject }) => isKept(time, subject));
+      if (kept.length === events.length) return 0;
+      const next = {
+        events: kept,
+        from: kept[0]?.time ?? 0,
+        to: kept.at(-1)?.time ?? 0,
+        edition: edition + 1,
+      };
+      const done = await mongo.run(async () =>
+        kept.length === 0
+          ? (await all.events.deleteOne({ _id, edition })).deletedCount
+          : (await all.events.updateOne({ _id, edition }, { $set: next })).matchedCount,
+      );
+      const before = events.reduce((sum, { count }) => sum + count, 0);
+      return done === 0 ? 0 : kept.reduce((sum, { count }) => sum - count, before);
+    },
+  };
+}
+
+/** Forgets subjects. */
+export function openErasing(
+  mongo: Mongo,
+  all: ExposureCollections,
+  hours: Hours,
+  roller: Roller,
+  changes: Changes,
+): Pick<ExposureStore, 'erase'> {
+  async function eraseOnce(rolls: readonly string[], subject: string): Promise<Units> {
+    const erased = { evaluations: 0, events: 0 };
+    const isKept = (_time: number, who: string) => who !== subject;
+    for (const some of chunksOf(rolls, CHUNK)) {
+      const own = { roll: { $in: some } };
+      const rows = await mongo.run((reading) =>
+        all.rows.find({ ...own, 'rows.subject': subject } as object, acknowledged(reading)).toArray(),
+      );
+      const events = await mongo.run((reading) =>
+        all.events.find({ ...own, 'events.subject': subject }, acknowledged(reading)).toArray(),
+      );
+      for (const document of rows) erased.evaluations += await changes.rows(document, isKept);
+      for (const document of events) erased.events += await changes.events(document, isKept);
+    }
+    return erased;
+  }
+
+  /** Whoever was about to put the hour together from what it was cannot do so any more. */
+  async function eraseIn(at: PlacedHour, subject: string): Promise<Units> {
+    const erased = { evaluations: 0, events: 0 };
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const seen = await hours.at(at);
+      if (seen === undefined) return erased;
+      const { evaluations, events } = await eraseOnce(
+        seen.rolls.map(({ id }) => id),
+        subject,
+      );
+      erased.evaluations += evaluations;
+      erased.events += events;
+      if ((await hours.replace(seen, {})) !== undefined) return erased;
+      await delay(PAUSE_MS * Math.random());
+    }
+    throw elsewhere();
+  }
+
+  async function eraseAll(place: RecordedPlace, subject: string): Promise<Erased> {
+    const erased = { evaluations: 0, events: 0, contexts: 0 };
+    const _id = subjectId(place, subject);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const known = await mongo.run((reading) => all.subjects.findOne({ _id }, acknowledged(reading)));
+      if (known === null) return erased;
+      for (const hour of known.hours) {
+        const { evaluations, events } = await eraseIn({ place, hour }, subject);
+        erased.evaluations += evaluations;
+        erased.events += events;
+      }
+      const { noted } = known;
+      const { deletedCount } = await mongo.run(() => all.subjects.deleteOne({ _id, noted }));
+      if (deletedCount === 1) return { ...erased, contexts: known.seenAt === undefined ? 0 : 1 };
+    }
+    throw elsewhere();
+  }
+
+  return {
+    async erase(place, subject) {
+      if (subject === '') return { evaluations: 0, events: 0, contexts: 0 };
+      // So that nothing of it is in a part any more.
+      await roller.settle(place);
+      return await eraseAll(place, subject);
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { Binary } from 'mongodb';
+import { compareCodePoints } from '../../core/canonical-json.ts';
+import { readBatchId } from '../../ports/batch-check.ts';
+import type { DeadLetter, ExposureStore, LedgerEntry, LossReason } from '../../ports/exposure-store.ts';
+import type { ExposureCollections } from './exposure-collections.ts';
+import { FORMAT, type LetterDocument } from './exposure-documents.ts';
+import { acknowledged } from './exposure-hours.ts';
+import { type Known, knownOf, Ranges } from './exposure-known.ts';
+import type { Processes } from './exposure-processes.ts';
+import { isDuplicate } from './mongo-errors.ts';
+import type { Mongo } from './open-mongo.ts';
+
+/** Dead letters are at most half a megabyte each. */
+const MAX_LETTERS = 200;
+
+type Letter = Pick<LetterDocument, 'process' | 'sequence' | 'units' | 'at'>;
+
+/** The balance of all processes. */
+export interface Ledger extends Pick<ExposureStore, 'bury' | 'deadLetters' | 'exhume' | 'close' | 'ledger'> {
+  /** Processes that were last heard of before, and have no letters. */
+  oldProcesses(before: number): Promise<string[]>;
+}
+
+export function openLedger(mongo: Mongo, { letters }: ExposureCollections, processes: Processes): Ledger {
+  async function entries(): Promise<LedgerEntry[]> {
+    // Letters first: one that is exhumed and stored meanwhile is stored.
+    const buried = await lettersByProcess();
+    const known = await processes.known();
+    const names = new Set([...known.keys(), ...buried.keys()]);
+    return [...names]
+      .map((process) => entryOf(process, known.get(process), buried.get(process) ?? []))
+      .sort((a, b) => b.lastAt - a.lastAt || compareCodePoints(a.process, b.process));
+  }
+
+  async function lettersByProcess(): Promise<Map<string, Letter[]>> {
+    const wanted = { projection: { process: 1, sequence: 1, units: 1, at: 1 }, batchSize: 10_000 };
+    const found = await mongo.run((reading) =>
+      letters.find({}, { ...acknowledged(reading), ...wanted }).toArray(),
+    );
+    const named = found.filter((letter) => typeof letter.process === 'string');
+    return Map.groupBy(named, ({ process }) => process ?? '');
+  }
+
+  return {
+    async bury({ id, bytes, error, at, attempts, units }) {
+      const of = readBatchId(id);
+      const about = { error, at, attempts, ...(units !== undefined && { units }) };
+      const letter = { _id: id, format: FORMAT, ...of, ...about, bytes: new Binary(bytes) };
+      try {
+        await mongo.run(() => letters.insertOne(letter));
+      } catch (failure) {
+        if (!isDuplicate(failure)) throw failure;
+      }
+    },
+    async deadLetters(limit, after = '') {
+      const wanted = { sort: { _id: 1 }, limit: Math.min(limit, MAX_LETTERS) } as const;
+      const found: DeadLetter[] = [];
+      while (found.length < limit) {
+        const behind = found.at(-1)?.id ?? after;
+        const page = await mongo.run((reading) =>
+          letters.find({ _id: { $gt: behind } }, { ...acknowledged(reading), ...wanted }).toArray(),
+        );
+        found.push(...page.slice(0, limit - found.length).map(letterIn));
+        if (page.length < wanted.limit) break;
+      }
+      return found;
+    },
+    async exhume(id) {
+      return (await mongo.run(() => letters.deleteOne({ _id: id }))).deletedCount === 1;
+    },
+    close: (process, accepted, at) => processes.end(process, accepted, at),
+    ledger: async (limit) => (await entries()).slice(0, limit),
+    async oldProcesses(before) {
+      const buried = await lettersByProcess();
+      const old = (await entries()).filter(({ lastAt }) => lastAt < before);
+      return old.map(({ process }) => process).filter((process) => !buried.has(process));
+    },
+  };
+}
+
+function letterIn({ _id, bytes, error, at, attempts, units }: LetterDocument): DeadLetter {
+  const content = bytes instanceof Binary ? bytes.value() : new Uint8Array();
+  return {
+    id: _id,
+    bytes: new Uint8Array(content),
+    error,
+    at,
+    attempts,
+    ...(units !== undefined && { units }),
+  };
+}
+
+function entryOf(process: string, known = knownOf(undefined), letters: readonly Letter[]): LedgerEntry {
+  const { stored, ranges, end, declared } = known ?? ({ ranges: new Ranges() } as Known);
+  const accepted = Math.max(known?.accepted ?? 0, end?.accepted ?? 0);
+  const arrived = new Ranges(ranges.list);
+  const isStored = ({ sequence = 0 }: Letter) => ranges.has(sequence);
+  const deadLettered = sum(letters.filter((letter) => !isStored(letter)).map(({ units = 0 }) => units));
+  for (const { sequence = 0 } of letters) arrived.add(sequence);
+  const lost = new Map<LossReason, number>();
+  const lose = (reason: LossReason, units: number) =>
+    units > 0 && lost.set(reason, (lost.get(reason) ?? 0) + units);
+  for (const [reason, units] of known?.lost ?? []) lose(reason, units);
+  const heardOf = new Ranges(arrived.list);
+  for (const { reason, sequence, units } of declared.values()) {
+    heardOf.add(sequence);
+    if (!arrived.has(sequence)) lose(reason, units);
+  }
+  if (end !== undefined) lose('killed', accepted - stored - deadLettered - sum([...lost.values()]));
+  const times = letters.map(({ at }) => at);
+  return {
+    ...{ process, accepted, stored, deadLettered, lost },
+    ...{ highestSequence: heardOf.highest, missing: heardOf.gaps() },
+    firstAt: Math.min(known?.firstAt ?? Infinity, end?.firstAt ?? Infinity, ...times),
+    lastAt: Math.max(known?.lastAt ?? -Infinity, end?.lastAt ?? -Infinity, ...times),
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,117 @@
+import type { Collection, Document, OptionalUnlessRequiredId } from 'mongodb';
+import type { RecordedEvaluation } from '../../ports/exposure-store.ts';
+import { Cells, minuteOf } from './exposure-cells.ts';
+import { type ExposureCollections, rolledCollections } from './exposure-collections.ts';
+import {
+  type Cell,
+  type EventEntry,
+  type EventsDocument,
+  FORMAT,
+  type MinuteCell,
+  type MinutesDocument,
+  type RowsDocument,
+  type TotalsDocument,
+} from './exposure-documents.ts';
+import { type NumberedRow, type RollPlace, rowsDocuments } from './exposure-rows.ts';
+import type { Mongo } from './open-mongo.ts';
+
+/** What one document holds at most. */
+const CHUNK_CELLS = 2_000;
+const CHUNK_EVENTS = 2_000;
+/** What is written at once: documents, and what is in them. */
+const PIECE_DOCUMENTS = 500;
+const PIECE_ITEMS = 20_000;
+
+/** The documents of one roll. */
+export interface Pieces {
+  readonly totals: readonly TotalsDocument[];
+  readonly minutes: readonly MinutesDocument[];
+  readonly rows: readonly RowsDocument[];
+  readonly events: readonly EventsDocument[];
+}
+
+/** What is to become a roll. */
+export interface RollContent {
+  readonly totals: readonly Cell[];
+  readonly minutes: ReadonlyMap<string, readonly MinuteCell[]>;
+  readonly rows: readonly NumberedRow[];
+  readonly events: readonly EventEntry[];
+}
+
+export function countedContent(rows: readonly NumberedRow[], events: readonly EventEntry[]): RollContent {
+  const evaluations: RecordedEvaluation[] = rows.map(({ evaluation }) => evaluation);
+  const totals = new Cells();
+  const minutes = new Cells();
+  totals.addEvaluations(evaluations, () => 0);
+  minutes.addEvaluations(evaluations, minuteOf);
+  return { totals: totals.totals(), minutes: minutes.byFlag(), rows, events };
+}
+
+export function piecesOf(at: RollPlace, { totals, minutes, rows, events }: RollContent): Pieces {
+  const head = (index: number) => ({
+    ...{ _id: `${at.roll}/${index}`, format: FORMAT, ...at.place, hour: at.hour, roll: at.roll },
+  });
+  const cells = [...minutes].flatMap(([flag, of]) =>
+    chunksOf(of, CHUNK_CELLS).map((chunk) => ({ flag, chunk })),
+  );
+  const inOrder = events.toSorted((a, b) => a.time - b.time);
+  return {
+    totals: chunksOf(totals, CHUNK_CELLS).map((chunk, index) => ({ ...head(index), cells: chunk })),
+    minutes: cells.map(({ flag, chunk }, index) => ({ ...head(index), flag, cells: chunk })),
+    rows: rowsDocuments(at, rows),
+    events: chunksOf(inOrder, CHUNK_EVENTS).map((chunk, index) => ({
+      ...head(index),
+      ...{ from: chunk[0]?.time ?? 0, to: chunk.at(-1)?.time ?? 0, edition: 0, events: chunk },
+    })),
+  };
+}
+
+/** Writes what counts only once an hour names its roll. */
+export async function writePieces(mongo: Mongo, all: ExposureCollections, pieces: Pieces): Promise<void> {
+  await insert(mongo, all.totals, pieces.totals, ({ cells }) => cells.length);
+  await insert(mongo, all.minutes, pieces.minutes, ({ cells }) => cells.length);
+  await insert(mongo, all.events, pieces.events, ({ events }) => events.length);
+  await insert(mongo, all.rows, pieces.rows, ({ rows }) => rows.time.length);
+}
+
+/** Removes what belongs to these rolls, of this hour. */
+export async function dropRolls(
+  mongo: Mongo,
+  all: ExposureCollections,
+  hour: number,
+  rolls: readonly string[],
+): Promise<void> {
+  if (rolls.length === 0) return;
+  for (const collection of rolledCollections(all))
+    for (const some of chunksOf(rolls, 10))
+      await mongo.run(() => collection.deleteMany({ hour, roll: { $in: some } }));
+}
+
+export function chunksOf<T>(items: readonly T[], size: number): T[][] {
+  const chunks: T[][] = [];
+  for (let index = 0; index < items.length; index += size) chunks.push(items.slice(index, index + size));
+  return chunks;
+}
+
+async function insert<T extends Document>(
+  mongo: Mongo,
+  collection: Collection<T>,
+  documents: readonly T[],
+  itemsIn: (document: T) => number,
+): Promise<void> {
+  let piece: T[] = [];
+  let items = 0;
+  const flush = async () => {
+    const inserted = piece as OptionalUnlessRequiredId<T>[];
+    if (inserted.length > 0) await mongo.run(() => collection.insertMany(inserted, { ordered: false }));
+    piece = [];
+    items = 0;
+  };
+  for (const document of documents) {
+    const size = itemsIn(document);
+    if (piece.length === PIECE_DOCUMENTS || items + size > PIECE_ITEMS) await flush();
+    piece.push(document);
+    items += size;
+  }
+  await flush();
+}

@@ -1,0 +1,76 @@
+import { HOUR_MS } from '../../ports/batch-check.ts';
+import type { ExposureStore, RecordedPlace, RowQuery } from '../../ports/exposure-store.ts';
+import type { ExposureCollections } from './exposure-collections.ts';
+import { acknowledged } from './exposure-hours.ts';
+import type { Pages } from './exposure-pages.ts';
+import { compareRows, type NumberedRow, numberedRows, rowsIn, storedRow } from './exposure-rows.ts';
+import { subjectId } from './exposure-subjects.ts';
+import type { HourView, Views } from './exposure-view.ts';
+import type { Mongo } from './open-mongo.ts';
+
+/** Documents that are read at once. */
+const CHUNK = 20;
+
+/** Evaluations one by one. */
+export function openRowPages(
+  mongo: Mongo,
+  { subjects }: ExposureCollections,
+  views: Views,
+  pages: Pages,
+): Pick<ExposureStore, 'rows'> {
+  /** Where there may be rows of the subject. */
+  async function hoursOf(place: RecordedPlace, subject: string | undefined) {
+    // Nobody notes where those are who have no name.
+    if (subject === undefined || subject === '') return undefined;
+    const found = await mongo.run((reading) =>
+      subjects.findOne({ _id: subjectId(place, subject) }, acknowledged(reading)),
+    );
+    return new Set(found?.hours);
+  }
+
+  async function rowsOf({ rolls, parts }: HourView, query: RowQuery, needed: number): Promise<NumberedRow[]> {
+    const { from, to, flag, after } = query;
+    const isWanted = wanted(query);
+    let rows = parts.flatMap(numberedRows).filter(isWanted).sort(compareRows);
+    const first = Math.max(from, after?.time ?? from);
+    const about = { from: first, to, ...(flag !== undefined && { flag }) };
+    const documents = await pages.rowsFrom(rolls, about);
+    for (let index = 0; index < documents.length; index += CHUNK) {
+      const last = rows[needed - 1];
+      if (last !== undefined && last.evaluation.time < (documents[index]?.from ?? 0)) break;
+      const ids = documents.slice(index, index + CHUNK).map(({ _id }) => _id);
+      for (const document of await pages.rows(ids)) rows.push(...rowsIn(document).filter(isWanted));
+      rows = rows.sort(compareRows).slice(0, needed);
+    }
+    return rows.slice(0, needed);
+  }
+
+  return {
+    async rows(place, query) {
+      const { from, to, after, subject, limit } = query;
+      if (limit <= 0) return [];
+      const first = Math.max(from, after?.time ?? from);
+      const range = { from: Math.floor(first / HOUR_MS), to: Math.ceil(to / HOUR_MS) };
+      return await views.look(place, range, async (hours) => {
+        const own = await hoursOf(place, subject);
+        const found: NumberedRow[] = [];
+        for (const view of hours) {
+          if (found.length >= limit) break;
+          if (own?.has(view.hour) === false && view.parts.length === 0) continue;
+          found.push(...(await rowsOf(view, query, limit - found.length)));
+        }
+        return found.map(storedRow);
+      });
+    },
+  };
+}
+
+function wanted({ from, to, flag, subject, after }: RowQuery): (row: NumberedRow) => boolean {
+  return (row) => {
+    const { time, flag: of, subject: who } = row.evaluation;
+    if (time < from || time >= to) return false;
+    if ((flag !== undefined && of !== flag) || (subject !== undefined && who !== subject)) return false;
+    if (after === undefined || time > after.time) return true;
+    return time === after.time && storedRow(row).id > after.id;
+  };
+}

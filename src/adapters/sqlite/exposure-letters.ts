@@ -1,0 +1,38 @@
+import { readBatchId } from '../../ports/batch-check.ts';
+import type { DeadLetter } from '../../ports/exposure-store.ts';
+import { bytesOf, numberOf, optionalNumberOf, type Row, textOf } from './columns.ts';
+import type { Database } from './open-database.ts';
+
+export interface ExposureLetters {
+  bury(letter: DeadLetter): void;
+  list(limit: number, after?: string): readonly DeadLetter[];
+  exhume(id: string): boolean;
+}
+
+export function exposureLetters(database: Database): ExposureLetters {
+  const insert = database.prepare('INSERT OR IGNORE INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+  const select = database.prepare(
+    'SELECT id, bytes, error, at, attempts, units FROM letters WHERE id > ? ORDER BY id LIMIT ?',
+  );
+  const remove = database.prepare('DELETE FROM letters WHERE id = ?');
+  return {
+    bury({ id, bytes, error, at, attempts, units }) {
+      const { process = null, sequence = null } = readBatchId(id) ?? {};
+      insert.run(id, process, sequence, bytes, error, at, attempts, units ?? null);
+    },
+    list: (limit, after = '') => select.all(after, limit).map(letterOf),
+    exhume: (id) => remove.run(id).changes > 0,
+  };
+}
+
+function letterOf(row: Row): DeadLetter {
+  const units = optionalNumberOf(row, 'units');
+  return {
+    id: textOf(row, 'id'),
+    bytes: bytesOf(row, 'bytes'),
+    error: textOf(row, 'error'),
+    at: numberOf(row, 'at'),
+    attempts: numberOf(row, 'attempts'),
+    ...(units !== undefined && { units }),
+  };
+}

@@ -1,0 +1,55 @@
+import type { ExposureStore } from '../../ports/exposure-store.ts';
+import { EXPOSURE_STORE_SCHEMA } from './exposure-schema.ts';
+import { type OpenOptions, openDatabase } from './open-database.ts';
+import { StoreThread } from './store-thread.ts';
+
+export interface ExposureStoreOptions extends OpenOptions {
+  /** How long a thread waits for more to do before it ends. Default: 30 s. */
+  readonly idleMs?: number;
+}
+
+const DEFAULT_IDLE_MS = 30_000;
+const ENTRY = new URL('./exposure-thread.ts', import.meta.url);
+
+/**
+ * Opens the store in a data directory, which is made if need be. Any number of processes may have it open. SQLite stops
+ * whoever asks it until it has answered, so two threads ask it here: one writes, the other one reads, each only while
+ * there is something to do. Whoever opens the store disposes of it.
+ */
+export async function openSqliteExposureStore(
+  directory: string,
+  { idleMs = DEFAULT_IDLE_MS, ...options }: ExposureStoreOptions = {},
+): Promise<ExposureStore> {
+  // Whatever is wrong with the file is to be known now and not when it is first used.
+  (await openDatabase(directory, EXPOSURE_STORE_SCHEMA, options))[Symbol.dispose]();
+  const writer = new StoreThread(ENTRY, { directory, options }, idleMs);
+  const reader = new StoreThread(ENTRY, { directory, options }, idleMs);
+
+  return {
+    store: asking(writer, 'store'),
+    bury: asking(writer, 'bury'),
+    exhume: asking(writer, 'exhume'),
+    close: asking(writer, 'close'),
+    erase: asking(writer, 'erase'),
+    expire: asking(writer, 'expire'),
+    deadLetters: asking(reader, 'deadLetters'),
+    ledger: asking(reader, 'ledger'),
+    series: asking(reader, 'series'),
+    activity: asking(reader, 'activity'),
+    outcomes: asking(reader, 'outcomes'),
+    contexts: asking(reader, 'contexts'),
+    lastVariations: asking(reader, 'lastVariations'),
+    rows: asking(reader, 'rows'),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([writer[Symbol.asyncDispose](), reader[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+function asking<M extends Exclude<keyof ExposureStore, symbol>>(
+  thread: StoreThread,
+  method: M,
+): ExposureStore[M] {
+  const ask = (...values: readonly unknown[]) => thread.ask(method, values);
+  return ask as ExposureStore[M];
+}

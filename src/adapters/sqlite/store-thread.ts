@@ -1,0 +1,111 @@
+import { Worker } from 'node:worker_threads';
+import { FlagError } from '../../core/errors.ts';
+import { storeClosed } from './sqlite-errors.ts';
+import { type Answer, errorOf, type Question } from './thread-messages.ts';
+
+interface Pending {
+  readonly worker: Worker;
+  readonly parts: unknown[];
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * A thread that answers questions, so that what takes long stops nobody else. The first question starts it, and it ends
+ * when it was asked nothing for a while. If it dies, what it was asked rejects with `unavailable`, and the next question
+ * starts another one. It does not keep the process alive unless it was asked something.
+ */
+export class StoreThread implements AsyncDisposable {
+  readonly #entry: URL;
+  readonly #data: unknown;
+  readonly #idleMs: number;
+  readonly #pending = new Map<number, Pending>();
+  readonly #running = new Set<Promise<void>>();
+  #worker: Worker | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #lastId = 0;
+  #isOpen = true;
+
+  /** `entry` is a module that calls `answerQuestions`; it finds `data` as its `workerData`. */
+  constructor(entry: URL, data: unknown, idleMs: number) {
+    this.#entry = entry;
+    this.#data = data;
+    this.#idleMs = idleMs;
+  }
+
+  get isRunning(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  async ask(method: string, values: readonly unknown[]): Promise<unknown> {
+    if (!this.#isOpen) throw storeClosed();
+    clearTimeout(this.#idle);
+    this.#worker ??= this.#start();
+    const worker = this.#worker;
+    worker.ref();
+    const id = ++this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#pending.set(id, { worker, parts: [], resolve, reject });
+    worker.postMessage({ id, method, values } satisfies Question);
+    return promise;
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#entry, { workerData: this.#data });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let cause: unknown;
+    worker.on('message', (answer: Answer) => this.#hear(answer));
+    worker.on('error', (error) => {
+      cause = error;
+    });
+    worker.on('exit', () => {
+      this.#gone(worker, cause);
+      this.#running.delete(promise);
+      resolve();
+    });
+    this.#running.add(promise);
+    return worker;
+  }
+
+  #hear(answer: Answer): void {
+    const pending = this.#pending.get(answer.id);
+    if (pending === undefined) return;
+    if (answer.kind === 'part') {
+      for (const item of answer.items) pending.parts.push(item);
+      return;
+    }
+    this.#pending.delete(answer.id);
+    if (this.#pending.size === 0) this.#rest();
+    if (answer.kind === 'failure') pending.reject(errorOf(answer.failure));
+    else pending.resolve(pending.parts.length === 0 ? answer.value : pending.parts);
+  }
+
+  #rest(): void {
+    this.#worker?.unref();
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.#end(), this.#idleMs).unref();
+  }
+
+  #gone(worker: Worker, cause: unknown): void {
+    if (this.#worker === worker) this.#worker = undefined;
+    for (const [id, pending] of this.#pending) {
+      if (pending.worker !== worker) continue;
+      this.#pending.delete(id);
+      pending.reject(new FlagError('unavailable', 'the store failed', { reason: 'STORE_FAILED', cause }));
+    }
+  }
+
+  #end(): void {
+    this.#worker?.ref();
+    this.#worker?.postMessage(undefined);
+    this.#worker = undefined;
+  }
+
+  /** Resolves once everything that was asked is answered and the thread is gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOpen = false;
+    clearTimeout(this.#idle);
+    this.#end();
+    await Promise.all(this.#running);
+  }
+}

@@ -1,0 +1,33 @@
+import { invalid } from '../../core/errors.ts';
+import { DAY_MS } from '../../core/time.ts';
+import type { Period, Step } from '../../ports/exposure-store.ts';
+
+export const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const MAX_STEPS = 10_000;
+
+export function stepMs(step: Step): number {
+  switch (step) {
+    case 'minute':
+      return MINUTE_MS;
+    case 'hour':
+      return HOUR_MS;
+    case 'day':
+      return DAY_MS;
+  }
+}
+
+/** A step that makes a readable number of points of a period: minutes for 6 hours, hours for 14 days, days beyond. */
+export function readableStep({ from, to }: Period): Step {
+  if (to - from <= 6 * HOUR_MS) return 'minute';
+  return to - from <= 14 * DAY_MS ? 'hour' : 'day';
+}
+
+/** The period out to whole steps of UTC. Throws `invalid` for one of more than 10000 steps. */
+export function inWholeSteps({ from, to }: Period, step: Step): Period {
+  const length = stepMs(step);
+  const whole = { from: Math.floor(from / length) * length, to: Math.ceil(to / length) * length };
+  if ((whole.to - whole.from) / length > MAX_STEPS)
+    throw invalid([{ path: 'step', message: `makes more than ${MAX_STEPS} steps of this period` }]);
+  return whole;
+}

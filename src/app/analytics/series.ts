@@ -1,0 +1,91 @@
+import { FlagError } from '../../core/errors.ts';
+import type { Reason } from '../../core/outcome.ts';
+import type { ExposureStore, Period, RecordedPlace, SeriesPoint, Step } from '../../ports/exposure-store.ts';
+import { inWholeSteps, readableStep } from './period.ts';
+
+const MAX_POINTS = 50_000;
+
+/** How often a flag answered one variation for one reason. Steps without evaluations are left out. */
+export interface EvaluationSeries {
+  readonly flag: string;
+  readonly variation: string;
+  readonly reason: Reason;
+  readonly points: readonly Pick<SeriesPoint, 'at' | 'count' | 'estimate'>[];
+}
+
+export interface VariationTotal {
+  readonly flag: string;
+  readonly variation: string;
+  readonly count: number;
+  readonly estimate: number;
+  /** Distinct ones who got it; absent if several flags were asked for. */
+  readonly subjects?: number;
+}
+
+export interface EvaluationHistory {
+  /** By flag, variation and reason, in code point order. */
+  readonly series: readonly EvaluationSeries[];
+  /** By flag and variation, in code point order. */
+  readonly totals: readonly VariationTotal[];
+  readonly step: Step;
+  readonly period: Period;
+}
+
+/** Rejects with `exhausted` if that would be more than 50000 points. */
+export async function evaluationHistory(
+  store: Pick<ExposureStore, 'series' | 'outcomes'>,
+  place: RecordedPlace,
+  asked: Period & { readonly flag?: string; readonly step?: Step },
+): Promise<EvaluationHistory> {
+  const step = asked.step ?? readableStep(asked);
+  const period = inWholeSteps(asked, step);
+  const { flag } = asked;
+  const points = await store.series(place, { ...period, step, ...(flag !== undefined && { flag }) });
+  if (points.length > MAX_POINTS)
+    throw new FlagError('exhausted', `that is ${points.length} points, of at most ${MAX_POINTS}`, {
+      reason: 'TOO_MANY_POINTS',
+    });
+  const outcomes = flag === undefined ? [] : await store.outcomes(place, { ...period, flag });
+  const subjects = new Map(outcomes.map((outcome) => [outcome.variation, outcome.subjects]));
+  const totals = totalsOf(points).map((total) => ({
+    ...total,
+    ...(flag !== undefined && { subjects: subjects.get(total.variation) ?? 0 }),
+  }));
+  return { series: seriesOf(points), totals, step, period };
+}
+
+/** Sums over all reasons and steps, by flag and variation in code point order. */
+export function totalsOf(points: readonly SeriesPoint[]): VariationTotal[] {
+  return grouped(points, ({ flag, variation }) => [flag, variation]).map((group) => ({
+    flag: group[0].flag,
+    variation: group[0].variation,
+    count: group.reduce((sum, { count }) => sum + count, 0),
+    estimate: group.reduce((sum, { estimate }) => sum + estimate, 0),
+  }));
+}
+
+function seriesOf(points: readonly SeriesPoint[]): EvaluationSeries[] {
+  return grouped(points, ({ flag, variation, reason }) => [flag, variation, reason]).map((group) => {
+    const { flag, variation, reason } = group[0];
+    return {
+      flag,
+      variation,
+      reason,
+      points: group.map(({ at, count, estimate }) => ({ at, count, estimate })),
+    };
+  });
+}
+
+type Group = readonly [SeriesPoint, ...SeriesPoint[]];
+
+/** Those with equal names together, in the order of the names; within a group as they came. */
+function grouped(points: readonly SeriesPoint[], namesOf: (point: SeriesPoint) => string[]): Group[] {
+  const groups = new Map<string, [SeriesPoint, ...SeriesPoint[]]>();
+  for (const point of points) {
+    const name = namesOf(point).join('\0');
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [point]);
+    else group.push(point);
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+}

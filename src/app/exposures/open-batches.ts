@@ -1,0 +1,53 @@
+import type { RecordedPlace } from '../../ports/exposure-store.ts';
+import { BatchBuilder } from './batch-builder.ts';
+import { HOUR_MS } from './batch-tables.ts';
+
+/** The batches that are being filled, one for each environment and hour. */
+export class OpenBatches {
+  readonly #byKey = new Map<string, BatchBuilder>();
+  readonly #close: (builder: BatchBuilder) => void;
+  #last: BatchBuilder | undefined;
+  #lastKey = '';
+
+  constructor(close: (builder: BatchBuilder) => void) {
+    this.#close = close;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** About how much memory they take. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const builder of this.#byKey.values()) bytes += builder.bytes;
+    return bytes;
+  }
+
+  /** The one for this moment; `key` is the environment's. */
+  at(place: RecordedPlace, key: string, time: number): BatchBuilder {
+    const hour = Math.max(0, Math.floor(time / HOUR_MS));
+    if (this.#last !== undefined && this.#lastKey === key && this.#last.hour === hour) return this.#last;
+    const name = `${key} ${hour}`;
+    const { project, environment } = place;
+    const builder = this.#byKey.get(name) ?? new BatchBuilder({ project, environment }, hour);
+    this.#byKey.set(name, builder);
+    this.#last = builder;
+    this.#lastKey = key;
+    return builder;
+  }
+
+  closeFull(): void {
+    for (const [name, builder] of this.#byKey) if (builder.isFull) this.#closeOne(name, builder);
+  }
+
+  closeAll(): void {
+    for (const [name, builder] of this.#byKey) this.#closeOne(name, builder);
+  }
+
+  #closeOne(name: string, builder: BatchBuilder): void {
+    this.#byKey.delete(name);
+    if (this.#last === builder) this.#last = undefined;
+    this.#close(builder);
+  }
+}

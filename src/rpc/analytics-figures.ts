@@ -1,0 +1,133 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import * as wire from '../../gen/vexil/v1/analytics_service_pb.ts';
+import { conversionsOf } from '../app/analytics/conversions.ts';
+import { useOfFlags } from '../app/analytics/flag-use.ts';
+import { healthOf } from '../app/analytics/health.ts';
+import { evaluationHistory } from '../app/analytics/series.ts';
+import { invalid } from '../core/errors.ts';
+import { DAY_MS } from '../core/time.ts';
+import { figuresOf, figuresOfFlag, periodFrom } from './analytics-place.ts';
+import type { AnalyticsServiceDeps } from './analytics-service.ts';
+import {
+  conversionMessage,
+  flagUses,
+  healthMessage,
+  seriesMessage,
+  timeSteps,
+  totalMessage,
+  useMessage,
+} from './convert/analytics.ts';
+import { checkedKey, settingsName } from './names.ts';
+import { bindingOf, pageOf } from './paging.ts';
+
+type Service = ServiceImpl<typeof wire.AnalyticsService>;
+type Figures = Pick<
+  Service,
+  'queryEvaluations' | 'listFlagActivity' | 'getFlagHealth' | 'listFlagHealth' | 'getFlagConversions'
+>;
+
+const UNUSED_DAYS = 30;
+const MAX_UNUSED_DAYS = 3_650;
+
+/** Sums that tell nothing of anybody in particular, so server keys may see them too. */
+export function figureMethods(deps: AnalyticsServiceDeps): Figures {
+  return { ...useMethods(deps), ...healthMethods(deps) };
+}
+
+function useMethods({
+  catalog,
+  clock,
+  exposures,
+}: AnalyticsServiceDeps): Pick<Figures, 'queryEvaluations' | 'listFlagActivity'> {
+  return {
+    async queryEvaluations(request, context) {
+      const place = figuresOf(catalog, context, request.parent);
+      const step = stepFrom(request.step);
+      const flag = request.flag === '' ? undefined : checkedKey(request.flag, 'flag');
+      const asked = {
+        ...periodFrom(request, clock, DAY_MS),
+        ...(step !== undefined && { step }),
+        ...(flag !== undefined && { flag }),
+      };
+      const history = await evaluationHistory(await exposures.store(), place, asked);
+      return {
+        series: history.series.map(seriesMessage),
+        totals: history.totals.map(totalMessage),
+        step: timeSteps.toWire(history.step),
+        startTime: timestampFromMs(history.period.from),
+        endTime: timestampFromMs(history.period.to),
+      };
+    },
+
+    async listFlagActivity(request, context) {
+      const place = figuresOf(catalog, context, request.parent);
+      const unusedDays = request.unusedDays || UNUSED_DAYS;
+      if (unusedDays > MAX_UNUSED_DAYS)
+        throw invalid([{ path: 'unused_days', message: `must be at most ${MAX_UNUSED_DAYS}` }]);
+      const wanted = new Set(request.uses);
+      const query = { ...periodFrom(request, clock, 30 * DAY_MS), unusedDays };
+      const state = catalog.state(place.project);
+      const all = await useOfFlags(await exposures.store(), state, place, query);
+      const shown = all.filter(({ use }) => wanted.size === 0 || wanted.has(flagUses.toWire(use)));
+      const binding = bindingOf(wire.ListFlagActivityRequestSchema, request);
+      const { items, nextPageToken, total } = pageOf(shown, ({ flag }) => flag, request, binding);
+      return { flags: items.map((use) => useMessage(place, use)), nextPageToken, totalSize: total };
+    },
+  };
+}
+
+function healthMethods({
+  catalog,
+  clock,
+  exposures,
+}: AnalyticsServiceDeps): Pick<Figures, 'getFlagHealth' | 'listFlagHealth' | 'getFlagConversions'> {
+  return {
+    async getFlagHealth(request, context) {
+      const { place, flag } = figuresOfFlag(catalog, context, request.name);
+      const period = periodFrom(request, clock, DAY_MS);
+      const variations = await healthOf(await exposures.store(), place, { ...period, flag });
+      const name = settingsName(place.project, place.environment, flag);
+      return { health: healthMessage(name, flag, variations, period) };
+    },
+
+    async listFlagHealth(request, context) {
+      const place = figuresOf(catalog, context, request.parent);
+      const period = periodFrom(request, clock, DAY_MS);
+      const store = await exposures.store();
+      const { flags } = catalog.state(place.project);
+      const seen = await store.activity(place, period);
+      const known = seen.filter(({ flag, lastAt }) => lastAt >= period.from && flags.has(flag));
+      const binding = bindingOf(wire.ListFlagHealthRequestSchema, request);
+      const { items, nextPageToken, total } = pageOf(known, ({ flag }) => flag, request, binding);
+      const healths: wire.FlagHealth[] = [];
+      for (const { flag } of items) {
+        const worst = (await healthOf(store, place, { ...period, flag })).slice(0, 1);
+        const name = settingsName(place.project, place.environment, flag);
+        healths.push(healthMessage(name, flag, worst, period));
+      }
+      return { flags: healths, nextPageToken, totalSize: total };
+    },
+
+    async getFlagConversions(request, context) {
+      const { place, flag } = figuresOfFlag(catalog, context, request.name);
+      const { event, ruleId } = request;
+      if (event === '') throw invalid([{ path: 'event', message: 'is required' }]);
+      const period = periodFrom(request, clock, 7 * DAY_MS);
+      const query = { ...period, flag, event, ...(ruleId !== '' && { ruleId }) };
+      const variations = await conversionsOf(await exposures.store(), place, query);
+      return {
+        variations: variations.map(conversionMessage),
+        startTime: timestampFromMs(period.from),
+        endTime: timestampFromMs(period.to),
+      };
+    },
+  };
+}
+
+function stepFrom(step: wire.TimeStep) {
+  const known = timeSteps.fromWire(step);
+  if (known === undefined && step !== wire.TimeStep.UNSPECIFIED)
+    throw invalid([{ path: 'step', message: 'is not a known step' }]);
+  return known;
+}

@@ -1,0 +1,85 @@
+import { beforeEach, expect, it } from 'vitest';
+import { useOfFlags } from '../../../src/app/analytics/flag-use.ts';
+import { emptyState, type ProjectState } from '../../../src/app/project-state.ts';
+import { DAY_MS } from '../../../src/core/time.ts';
+import type { ExposureStore } from '../../../src/ports/exposure-store.ts';
+import { createExposureModel } from '../../contract/exposure-model.ts';
+import { HERE, record } from '../../support/recorded.ts';
+import { completeFlag, type FlagVector } from '../../vectors/load.ts';
+
+const NOW = Date.parse('2030-06-30T00:00:00.000Z');
+const OLD = { createdAt: '2030-01-01T00:00:00.000Z' };
+const daysAgo = (days: number) => NOW - days * DAY_MS;
+
+let store: ExposureStore;
+beforeEach(() => {
+  store = createExposureModel();
+});
+
+function stateWith(...flags: FlagVector[]): ProjectState {
+  const stored = flags.map((flag) => [flag.key, { state: completeFlag(flag), version: 1 }] as const);
+  return { ...emptyState('shop'), flags: new Map(stored) };
+}
+
+const useOf = (state: ProjectState) =>
+  useOfFlags(store, state, HERE, { from: daysAgo(30), to: NOW, unusedDays: 30 });
+
+it('tells flags that are in use from those that are not any more, never were, or could not be yet', async () => {
+  await record(store, 'p', {
+    evaluations: [
+      { time: daysAgo(1), flag: 'busy', variation: 'on', count: 7 },
+      { time: daysAgo(1), flag: 'busy', variation: 'off', count: 9 },
+      { time: daysAgo(45), flag: 'quiet', variation: 'on' },
+      { time: daysAgo(2), flag: 'deleted', variation: '', reason: 'ERROR' },
+      { time: daysAgo(2), flag: 'put-away', variation: '', reason: 'ERROR' },
+    ],
+  });
+  const made = { createdAt: new Date(daysAgo(5)).toISOString() };
+  const uses = await useOf(
+    stateWith(
+      { key: 'busy', ...OLD },
+      { key: 'quiet', ...OLD },
+      { key: 'unborn', ...OLD },
+      { key: 'fresh', ...made },
+      { key: 'put-away', status: 'archived', ...OLD },
+      { key: 'forgotten', status: 'archived', ...OLD },
+    ),
+  );
+  expect(uses.map(({ flag, use, remarks }) => [flag, use, remarks])).toEqual([
+    ['busy', 'in_use', []],
+    ['deleted', 'unknown', ['asked for, but there is no such flag']],
+    ['fresh', 'new', []],
+    ['put-away', 'unknown', ['asked for, but archived']],
+    ['quiet', 'unused', ['not evaluated for 45 days']],
+    ['unborn', 'never', ['never evaluated']],
+  ]);
+  expect(uses[0]).toMatchObject({ lastAt: daysAgo(1), evaluations: 16 });
+  expect(uses[0]?.served.map(({ variation, count }) => [variation, count])).toEqual([
+    ['off', 9],
+    ['on', 7],
+  ]);
+});
+
+it('marks temporary flags that are overdue, or answer everybody the same', async () => {
+  await record(store, 'p', {
+    evaluations: [
+      { time: daysAgo(1), flag: 'done', variation: 'on' },
+      { time: daysAgo(1), flag: 'split', variation: 'on' },
+      { time: daysAgo(1), flag: 'split', variation: 'off' },
+      { time: daysAgo(1), flag: 'steady', variation: 'on' },
+    ],
+  });
+  const temporary = { ...OLD, temporary: true };
+  const uses = await useOf(
+    stateWith(
+      { key: 'done', ...temporary, removalAt: '2030-06-01T00:00:00.000Z' },
+      { key: 'split', ...temporary, removalAt: '2030-07-01T00:00:00.000Z' },
+      { key: 'steady', ...OLD },
+    ),
+  );
+  expect(uses.map(({ flag, removalOverdue, remarks }) => [flag, removalOverdue, remarks])).toEqual([
+    ['done', true, ['was to be removed by 2030-06-01', 'answered on to everybody']],
+    ['split', false, []],
+    ['steady', false, []],
+  ]);
+});

@@ -1,0 +1,87 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { evaluationHistory } from '../../../src/app/analytics/series.ts';
+import type { ExposureStore } from '../../../src/ports/exposure-store.ts';
+import { createExposureModel } from '../../contract/exposure-model.ts';
+import { HERE, record } from '../../support/recorded.ts';
+
+const at = (text: string) => Date.parse(`2030-01-01T${text}Z`);
+
+let store: ExposureStore;
+beforeEach(async () => {
+  store = createExposureModel();
+  await record(store, 'p', {
+    evaluations: [
+      { time: at('10:00:30'), flag: 'a', variation: 'on', subject: 'anna', reason: 'SPLIT' },
+      { time: at('10:00:59'), flag: 'a', variation: 'on', subject: 'bert', reason: 'SPLIT', count: 3 },
+      { time: at('10:01:00'), flag: 'a', variation: 'on', subject: 'anna', reason: 'TARGETING_MATCH' },
+      { time: at('10:59:59'), flag: 'a', variation: 'off', subject: 'carl', count: 2, weight: 4 },
+      { time: at('11:00:00'), flag: 'a', variation: 'off', subject: 'dora' },
+      { time: at('10:30:00'), flag: 'b', variation: 'on', subject: 'anna' },
+    ],
+  });
+});
+
+describe('the history of evaluations', () => {
+  it('has a point for each step, variation and reason, with what sampling left out', async () => {
+    const asked = { from: at('10:00:10'), to: at('10:59:30'), step: 'minute', flag: 'a' } as const;
+    const { series, period } = await evaluationHistory(store, HERE, asked);
+    expect(period).toEqual({ from: at('10:00:00'), to: at('11:00:00') });
+    expect(series).toEqual([
+      {
+        ...{ flag: 'a', variation: 'off', reason: 'DEFAULT' },
+        points: [{ at: at('10:59:00'), count: 2, estimate: 8 }],
+      },
+      {
+        ...{ flag: 'a', variation: 'on', reason: 'SPLIT' },
+        points: [{ at: at('10:00:00'), count: 4, estimate: 4 }],
+      },
+      {
+        ...{ flag: 'a', variation: 'on', reason: 'TARGETING_MATCH' },
+        points: [{ at: at('10:01:00'), count: 1, estimate: 1 }],
+      },
+    ]);
+  });
+
+  it('sums up by variation, with distinct subjects if it is about one flag', async () => {
+    const period = { from: at('10:00:00'), to: at('12:00:00') };
+    const { totals } = await evaluationHistory(store, HERE, { ...period, flag: 'a' });
+    expect(totals).toEqual([
+      { flag: 'a', variation: 'off', count: 3, estimate: 9, subjects: 2 },
+      { flag: 'a', variation: 'on', count: 5, estimate: 5, subjects: 2 },
+    ]);
+    const all = await evaluationHistory(store, HERE, period);
+    expect(all.totals.map(({ flag, variation, count }) => [flag, variation, count])).toEqual([
+      ['a', 'off', 3],
+      ['a', 'on', 5],
+      ['b', 'on', 1],
+    ]);
+    expect(all.totals.every((total) => !('subjects' in total))).toBe(true);
+  });
+
+  it('chooses steps that make a readable chart', async () => {
+    const to = at('12:00:00');
+    const stepOf = async (hours: number) =>
+      (await evaluationHistory(store, HERE, { from: to - hours * 3_600_000, to })).step;
+    expect([await stepOf(6), await stepOf(7), await stepOf(14 * 24), await stepOf(15 * 24)]).toEqual([
+      'minute',
+      'hour',
+      'hour',
+      'day',
+    ]);
+  });
+
+  it('refuses a period of more steps than anybody can look at', async () => {
+    const to = at('12:00:00');
+    const tooLong = { from: to - 7 * 86_400_000, to, step: 'minute' } as const;
+    await expect(evaluationHistory(store, HERE, tooLong)).rejects.toMatchObject({ kind: 'invalid' });
+  });
+
+  it('refuses to answer with more points than fit', async () => {
+    const point = { at: 0, flag: 'a', variation: 'on', reason: 'DEFAULT', count: 1, estimate: 1 } as const;
+    const full = { ...store, series: async () => Array.from({ length: 50_001 }, () => point) };
+    await expect(evaluationHistory(full, HERE, { from: 0, to: 60_000 })).rejects.toMatchObject({
+      kind: 'exhausted',
+      details: { reason: 'TOO_MANY_POINTS' },
+    });
+  });
+});

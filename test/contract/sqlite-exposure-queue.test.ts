@@ -1,0 +1,4 @@
+import { declareExposureQueueContract } from './exposure-queue.ts';
+import { createSqliteQueueStore } from './exposure-queue-stores.ts';
+
+declareExposureQueueContract('the SQLite exposure queue', createSqliteQueueStore);

@@ -135,11 +135,15 @@ export function checkContext(context: Context, limits: ContextLimits): Context {
         reason: 'CONTEXT_TOO_LARGE',
       },
     );
-  if (Object.keys(context.attributes).length > limits.attributes)
-    throw new FlagError('exhausted', `context.attributes: more than ${limits.attributes}`, {
-      reason: 'CONTEXT_TOO_LARGE',
-    });
+  if (Object.keys(context.attributes).length > limits.attributes) throw tooManyAttributes(limits.attributes);
   return context;
+}
+
+/** What a context gets that has more attributes than it may. */
+export function tooManyAttributes(limit: number): FlagError {
+  return new FlagError('exhausted', `context.attributes: more than ${limit}`, {
+    reason: 'CONTEXT_TOO_LARGE',
+  });
 }
 
 export interface ContextLimits {

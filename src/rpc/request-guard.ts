@@ -18,6 +18,8 @@ export interface MessageLimits {
   /** Of one message, inflated. */
   maxMessageBytes(method: DescMethod): number;
   readonly maxJsonDepth: number;
+  /** For messages in binary whose methods know a better way than to parse them. */
+  readonly checks?: ReadonlyMap<DescMethod, (message: Uint8Array) => void>;
   /** A call with a single request message must have sent it after this long. */
   readonly receiveTimeoutMs: number;
 }
@@ -75,6 +77,11 @@ export function checkMessage({ method, format, limits }: GuardedCall, message: U
   if (format.json) {
     checkJson(message, limits.maxJsonDepth);
     checkFields(method, message);
+    return;
+  }
+  const check = limits.checks?.get(method);
+  if (check !== undefined) {
+    check(message);
     return;
   }
   try {

@@ -3,6 +3,7 @@ import { authInterceptor, doorkeeper, streamInterceptor } from '../rpc/auth.ts';
 import { terminateKey } from '../rpc/evaluation-service.ts';
 import type { HttpHandler } from '../rpc/http-exchange.ts';
 import { addressKey } from '../rpc/principal-key.ts';
+import { requestChecks } from '../rpc/wire/query-reader.ts';
 import type { Exposure } from './config.ts';
 import { isManagement, routesOf } from './routes.ts';
 import { createRpcHandler } from './rpc-handler.ts';
@@ -17,6 +18,10 @@ export function everyRpc(service: ServiceProcess, port: Exclude<Exposure, 'off'>
     messages: config.messages,
     isManagement,
     enter: ask,
+    checks: requestChecks({
+      maxJsonDepth: config.messages.maxJsonDepth,
+      maxAttributes: app.evaluation.contextLimits.attributes,
+    }),
     interceptors: [authInterceptor(ask, refused), streamInterceptor(app.admission, refused)],
     cors: { allows: (origin) => app.access.allowsOrigin(origin) },
     recordCall: metrics.recordCall,

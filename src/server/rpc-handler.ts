@@ -6,6 +6,7 @@ import type { CorsPolicy } from '../rpc/cors.ts';
 import { errorInterceptor } from '../rpc/errors.ts';
 import type { HttpHandler } from '../rpc/http-exchange.ts';
 import { createHttpHandler, type HttpHandlerOptions } from '../rpc/http-handler.ts';
+import type { MessageLimits } from '../rpc/request-guard.ts';
 import { type RecordCall, refusedCallRecord, telemetryInterceptor } from '../rpc/telemetry-interceptor.ts';
 import type { MessageSettings } from './config.ts';
 import type { Logger } from './logger.ts';
@@ -23,6 +24,7 @@ export interface RpcHandlerOptions {
   readonly log: Pick<Logger, 'error'>;
   readonly contextValues?: HttpHandlerOptions['contextValues'];
   readonly enter?: HttpHandlerOptions['enter'];
+  readonly checks?: MessageLimits['checks'];
   readonly fallback?: HttpHandlerOptions['fallback'];
 }
 
@@ -46,6 +48,7 @@ export function createRpcHandler(options: RpcHandlerOptions): HttpHandler {
       maxMessageBytes: ({ parent }) =>
         options.isManagement(parent) ? messages.maxManagementBytes : messages.maxEvaluateBytes,
       maxJsonDepth: messages.maxJsonDepth,
+      ...(options.checks && { checks: options.checks }),
       receiveTimeoutMs: messages.receiveTimeoutMs,
     },
     unaryTimeoutMs: messages.unaryTimeoutMs,

@@ -187,7 +187,7 @@ function prefixedInteger(value: number): Buffer {
   return Buffer.from([...bytes, rest]);
 }
 
-function takeFrames(bytes: Buffer, frames: Frame[]): Buffer {
+export function takeFrames(bytes: Buffer, frames: Frame[]): Buffer {
   let at = 0;
   while (bytes.length - at >= HEADER_BYTES) {
     const end = at + HEADER_BYTES + bytes.readUIntBE(at, 3);

@@ -4,27 +4,32 @@ import type { Place } from '../../app/environment-access.ts';
 import type { Principal } from '../../app/principal.ts';
 import type { EvaluationParts } from '../evaluation-parts.ts';
 import { serviceStopping } from '../service-stopping.ts';
-import { queryReaders } from '../wire/query-reader.ts';
+import type { StreamQuery } from '../wire/queries.ts';
+import { type QueryReader, queryReaders } from '../wire/query-reader.ts';
 import { StreamAnswers } from '../wire/stream-answers.ts';
 import { placeOnStream } from './checked-query.ts';
 import { evaluateStreamed } from './evaluate.ts';
 import type { Outlet, StreamMethod, StreamTask } from './stream-method.ts';
 
-/** Requests in JSON do not come here. */
-const { evaluateStream: read } = queryReaders(0);
-
 /** EvaluateStream: what one read brought is answered in one write. */
 export function evaluateStreamMethod(parts: EvaluationParts): StreamMethod {
   const method = EvaluationService.method.evaluateStream;
+  // Requests in JSON do not come here.
+  const read = queryReaders({ maxJsonDepth: 0, maxAttributes: parts.contextLimits.attributes });
+  const taskParts = { ...parts, read: read.evaluateStream };
   return {
     method,
     path: `/${method.parent.typeName}/${method.name}`,
-    open: (principal, outlet, count) => new EvaluateStreamTask(parts, principal, outlet, count),
+    open: (principal, outlet, count) => new EvaluateStreamTask(taskParts, principal, outlet, count),
   };
 }
 
+interface TaskParts extends EvaluationParts {
+  readonly read: QueryReader<StreamQuery>;
+}
+
 class EvaluateStreamTask implements StreamTask {
-  readonly #parts: EvaluationParts;
+  readonly #parts: TaskParts;
   readonly #principal: Principal;
   readonly #outlet: Outlet;
   readonly #count: () => void;
@@ -32,7 +37,7 @@ class EvaluateStreamTask implements StreamTask {
   readonly #key: Disposable;
   #place: Place | undefined;
 
-  constructor(parts: EvaluationParts, principal: Principal, outlet: Outlet, count: () => void) {
+  constructor(parts: TaskParts, principal: Principal, outlet: Outlet, count: () => void) {
     this.#parts = parts;
     this.#principal = principal;
     this.#outlet = outlet;
@@ -48,7 +53,7 @@ class EvaluateStreamTask implements StreamTask {
   }
 
   message(bytes: Uint8Array): void {
-    const query = read(bytes, 'proto');
+    const query = this.#parts.read(bytes, 'proto');
     this.#count();
     this.#place = placeOnStream(this.#principal, query.environment, this.#place);
     const { outcome, revision } = evaluateStreamed(this.#parts, this.#principal, this.#place, query);

@@ -14,7 +14,7 @@ import type { Codec, HotMethod } from './hot-method.ts';
 /** The methods that have a path of their own. `maxJsonDepth` is how deep a request in JSON may nest. */
 export function hotMethods(parts: EvaluationParts, maxJsonDepth: number): readonly HotMethod[] {
   const { method } = EvaluationService;
-  const read = queryReaders(maxJsonDepth);
+  const read = queryReaders({ maxJsonDepth, maxAttributes: parts.contextLimits.attributes });
   return [
     hotMethod(method.evaluate, read.evaluate, (principal, query, codec) =>
       onward(evaluate(parts, principal, query), (evaluated) => answerEvaluate(codec, evaluated)),

@@ -1,9 +1,10 @@
-import { type DescMessage, fromJsonString, type MessageShape } from '@bufbuild/protobuf';
+import { type DescMessage, type DescMethod, fromJsonString, type MessageShape } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import {
   EvaluateAllRequestSchema,
   EvaluateRequestSchema,
   EvaluateStreamRequestSchema,
+  EvaluationService,
   HandshakeRequestSchema,
 } from '../../../gen/vexil/v1/evaluation_pb.ts';
 import type { Codec } from '../hot/hot-method.ts';
@@ -24,30 +25,52 @@ export interface QueryReaders {
   readonly evaluateStream: QueryReader<StreamQuery>;
 }
 
-/** Readers of the requests of EvaluationService. `maxJsonDepth` is how deep one in JSON may nest. */
-export function queryReaders(maxJsonDepth: number): QueryReaders {
+export interface ReaderLimits {
+  /** How deep a request in JSON may nest. */
+  readonly maxJsonDepth: number;
+  /** Of a context. */
+  readonly maxAttributes: number;
+}
+
+/** Readers of the requests of EvaluationService. */
+export function queryReaders(limits: ReaderLimits): QueryReaders {
   return {
-    evaluate: reader(EvaluateRequestSchema, maxJsonDepth, readEvaluate, evaluateQuery),
-    evaluateAll: reader(EvaluateAllRequestSchema, maxJsonDepth, readEvaluateAll, evaluateAllQuery),
-    handshake: reader(HandshakeRequestSchema, maxJsonDepth, readHandshake, handshakeQuery),
-    evaluateStream: reader(EvaluateStreamRequestSchema, maxJsonDepth, readStreamed, streamQuery),
+    evaluate: reader(EvaluateRequestSchema, limits, readEvaluate, evaluateQuery),
+    evaluateAll: reader(EvaluateAllRequestSchema, limits, readEvaluateAll, evaluateAllQuery),
+    handshake: reader(HandshakeRequestSchema, limits, readHandshake, handshakeQuery),
+    evaluateStream: reader(EvaluateStreamRequestSchema, limits, readStreamed, streamQuery),
   };
 }
 
 function reader<Input extends DescMessage, Query>(
   input: Input,
-  maxJsonDepth: number,
-  readBytes: (message: Uint8Array) => Query,
+  { maxJsonDepth, maxAttributes }: ReaderLimits,
+  readBytes: (message: Uint8Array, maxAttributes: number) => Query,
   queryOf: (message: MessageShape<Input>) => Query,
 ): QueryReader<Query> {
   return (message, codec) => {
     if (codec === 'json') return queryOf(parseJson(input, message, maxJsonDepth));
     try {
-      return readBytes(message);
+      return readBytes(message, maxAttributes);
     } catch (error) {
       throw error instanceof WireError ? malformedMessage(input, error) : error;
     }
   };
+}
+
+/** Demands of a message in binary that it can be read, and asks for no more than it may. Throws as the readers do. */
+export type MessageCheck = (message: Uint8Array) => void;
+
+/** The requests of EvaluationService that can be checked with less work than it takes to parse them. */
+export function requestChecks(limits: ReaderLimits): ReadonlyMap<DescMethod, MessageCheck> {
+  const { method } = EvaluationService;
+  const { evaluate, evaluateAll, handshake, evaluateStream } = queryReaders(limits);
+  return new Map<DescMethod, MessageCheck>([
+    [method.evaluate, (message) => void evaluate(message, 'proto')],
+    [method.evaluateAll, (message) => void evaluateAll(message, 'proto')],
+    [method.handshake, (message) => void handshake(message, 'proto')],
+    [method.evaluateStream, (message) => void evaluateStream(message, 'proto')],
+  ]);
 }
 
 const textDecoder = new TextDecoder();

@@ -1,3 +1,4 @@
+import { tooManyAttributes } from '../../app/decisions.ts';
 import { EMPTY_CONTEXT } from '../../core/context.ts';
 import { NESTING } from '../convert/reading.ts';
 import type { ContextQuery } from './queries.ts';
@@ -14,8 +15,14 @@ export class ContextDraft {
   #targetingKey = '';
   #attributes: DraftObject | undefined;
   #entries = 0;
+  readonly #maxEntries: number;
   /** JSON can say what was read so far, as far as it is known without looking at it as a whole. */
   #isSound = true;
+
+  /** Throws a FlagError at the first attribute that is too many, before anything is made of it. */
+  constructor(maxEntries: number) {
+    this.#maxEntries = maxEntries;
+  }
 
   /** What was read. */
   query(): ContextQuery {
@@ -56,6 +63,7 @@ export class ContextDraft {
 
   #readEntry(reader: WireReader, object: DraftObject, depth: number, nesting: number): void {
     const end = reader.uint32() + reader.at;
+    if (nesting === 0 && ++this.#entries > this.#maxEntries) throw tooManyAttributes(this.#maxEntries);
     let name = '';
     let value: Draft = null;
     while (reader.at < end) {
@@ -71,8 +79,7 @@ export class ContextDraft {
           reader.skip(tag, DEEPEST_MESSAGE - depth);
       }
     }
-    if (nesting === 0) this.#entries++;
-    else if (nesting >= NESTING) this.#isSound = false;
+    if (nesting >= NESTING) this.#isSound = false;
     if (name === '__proto__') defineOwn(object, name, value);
     else object[name] = value;
   }

@@ -14,13 +14,15 @@ import { DEEPEST_MESSAGE, WireReader } from './wire-reader.ts';
 
 /**
  * Requests of EvaluationService, read from their bytes with no message object between. Each function throws a WireError
- * where the generic parser would throw, and returns what `query-of.ts` makes of the message that it would give.
+ * where the generic parser would throw, and returns what `query-of.ts` makes of the message that it would give. Of a
+ * context with too many attributes it reads no more than those that it may have, and throws a FlagError: one that comes
+ * twice counts twice.
  */
 
 /** For groups in the outermost message. */
 const DEPTH_LEFT = DEEPEST_MESSAGE - 1;
 
-export function readEvaluate(bytes: Uint8Array): EvaluateQuery {
+export function readEvaluate(bytes: Uint8Array, maxAttributes = Number.POSITIVE_INFINITY): EvaluateQuery {
   const reader = new WireReader(bytes);
   let flagKey = '';
   let context: ContextDraft | undefined;
@@ -35,7 +37,7 @@ export function readEvaluate(bytes: Uint8Array): EvaluateQuery {
         flagKey = reader.name();
         break;
       case 2:
-        context = readContext(reader, context);
+        context = readContext(reader, context, maxAttributes);
         break;
       case 3:
         expectedType = reader.uint32();
@@ -57,7 +59,10 @@ export function readEvaluate(bytes: Uint8Array): EvaluateQuery {
   return { flagKey, context: asked, expectedType: typeOf(expectedType), explain, minRevision, environment };
 }
 
-export function readEvaluateAll(bytes: Uint8Array): EvaluateAllQuery {
+export function readEvaluateAll(
+  bytes: Uint8Array,
+  maxAttributes = Number.POSITIVE_INFINITY,
+): EvaluateAllQuery {
   const reader = new WireReader(bytes);
   let context: ContextDraft | undefined;
   const flagKeys: string[] = [];
@@ -67,7 +72,7 @@ export function readEvaluateAll(bytes: Uint8Array): EvaluateAllQuery {
     const tag = reader.tag();
     switch (tag >>> 3) {
       case 1:
-        context = readContext(reader, context);
+        context = readContext(reader, context, maxAttributes);
         break;
       case 2:
         flagKeys.push(reader.name());
@@ -85,7 +90,7 @@ export function readEvaluateAll(bytes: Uint8Array): EvaluateAllQuery {
   return { context: context?.query() ?? NO_CONTEXT, flagKeys, minRevision, environment };
 }
 
-export function readHandshake(bytes: Uint8Array): HandshakeQuery {
+export function readHandshake(bytes: Uint8Array, maxAttributes = Number.POSITIVE_INFINITY): HandshakeQuery {
   const reader = new WireReader(bytes);
   let protocolVersion = 0;
   let client: ClientQuery | undefined;
@@ -104,7 +109,7 @@ export function readHandshake(bytes: Uint8Array): HandshakeQuery {
         client = readClient(reader, client);
         break;
       case 3:
-        context = readContext(reader, context);
+        context = readContext(reader, context, maxAttributes);
         break;
       case 4:
         flagKeys.push(reader.name());
@@ -126,7 +131,7 @@ export function readHandshake(bytes: Uint8Array): HandshakeQuery {
   return { protocolVersion, client, context: asked, flagKeys, etag, minRevision, environment };
 }
 
-export function readStreamed(bytes: Uint8Array): StreamQuery {
+export function readStreamed(bytes: Uint8Array, maxAttributes = Number.POSITIVE_INFINITY): StreamQuery {
   const reader = new WireReader(bytes);
   let idLow = 0;
   let idHigh = 0;
@@ -146,7 +151,7 @@ export function readStreamed(bytes: Uint8Array): StreamQuery {
         flagKey = reader.name();
         break;
       case 3:
-        context = readContext(reader, context);
+        context = readContext(reader, context, maxAttributes);
         break;
       case 4:
         expectedType = reader.uint32();
@@ -163,8 +168,12 @@ export function readStreamed(bytes: Uint8Array): StreamQuery {
 }
 
 /** A field that comes in pieces is read into the same draft. */
-function readContext(reader: WireReader, known: ContextDraft | undefined): ContextDraft {
-  const context = known ?? new ContextDraft();
+function readContext(
+  reader: WireReader,
+  known: ContextDraft | undefined,
+  maxAttributes: number,
+): ContextDraft {
+  const context = known ?? new ContextDraft(maxAttributes);
   context.read(reader, 2);
   return context;
 }

@@ -45,7 +45,10 @@ export function hotPath(parts: EvaluationParts): Path {
   const methods = new Map(
     hotMethods(parts, DEFAULT_JSON_DEPTH).map((hot) => [hot.method.localName, hot] as const),
   );
-  const read = queryReaders(DEFAULT_JSON_DEPTH).evaluateStream;
+  const read = queryReaders({
+    maxJsonDepth: DEFAULT_JSON_DEPTH,
+    maxAttributes: parts.contextLimits.attributes,
+  }).evaluateStream;
   return async (kind, codec, messages, principal) => {
     const answers = new StreamAnswers(codec);
     try {

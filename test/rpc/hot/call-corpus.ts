@@ -1,5 +1,6 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import type { JsonObject } from '@bufbuild/protobuf';
+import { fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import { EvaluateRequestSchema } from '../../../gen/vexil/v1/evaluation_pb.ts';
 import { envelope } from '../raw-call.ts';
 import { type KeyName, MAX_BYTES, SHOP_ORIGIN } from './two-ports.ts';
 import { type Case, type Fields, sends, sendsBytes, type Way } from './unary-case.ts';
@@ -33,6 +34,29 @@ const QUESTIONS: readonly Case[] = [
   sends('no environment, with an admin key', CHECKOUT, { key: 'admin' }),
   sends('many attributes', { flagKey: 'checkout', context: { attributes: attributes(300) } }),
   sends('too many attributes', { flagKey: 'checkout', context: { attributes: attributes(2_000) } }),
+  sendsBytes(
+    'too many attributes, and nonsense behind them',
+    Buffer.from(JSON.stringify({ context: { attributes: attributes(2_000) }, flagKey: 1 })),
+    Buffer.concat([
+      toBinary(
+        EvaluateRequestSchema,
+        fromJson(EvaluateRequestSchema, { context: { attributes: attributes(2_000) } }),
+      ),
+      Buffer.from([0x0f]),
+    ]),
+  ),
+  sendsBytes(
+    'one attribute too often',
+    Buffer.from('{}'),
+    Buffer.concat(
+      Array(2_000).fill(
+        toBinary(
+          EvaluateRequestSchema,
+          fromJson(EvaluateRequestSchema, { context: { attributes: { plan: 1 } } }),
+        ),
+      ),
+    ),
+  ),
   sends('all flags', EVERYTHING, { method: 'EvaluateAll' }),
   sends('some flags', { ...EVERYTHING, flagKeys: ['checkout', 'nope'] }, { method: 'EvaluateAll' }),
   sends('all flags that a page may see', EVERYTHING, { method: 'EvaluateAll', key: 'web' }),

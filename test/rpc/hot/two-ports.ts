@@ -13,6 +13,7 @@ import { evaluationService } from '../../../src/rpc/evaluation-service.ts';
 import type { HttpHandler } from '../../../src/rpc/http-exchange.ts';
 import { addressKey } from '../../../src/rpc/principal-key.ts';
 import type { CallRecord } from '../../../src/rpc/telemetry-interceptor.ts';
+import { requestChecks } from '../../../src/rpc/wire/query-reader.ts';
 import { withFastPath } from '../../../src/server/fast-path.ts';
 import { type Listener, listen, type TlsMaterial } from '../../../src/server/listen.ts';
 import { createRpcHandler } from '../../../src/server/rpc-handler.ts';
@@ -162,6 +163,10 @@ async function openPort(
   const handler = createRpcHandler({
     routes: (router) => router.service(EvaluationService, evaluationService(evaluation)),
     enter: ask,
+    checks: requestChecks({
+      maxJsonDepth: MESSAGES.maxJsonDepth,
+      maxAttributes: evaluation.contextLimits.attributes,
+    }),
     interceptors: [authInterceptor(ask, refused), streamInterceptor(admission, refused)],
     isManagement: () => false,
     cors: { allows: (origin) => access.allowsOrigin(origin) },

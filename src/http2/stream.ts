@@ -194,7 +194,7 @@ export class Stream {
 
   /** For the connection: sends what can be sent of what waits. */
   pump(): void {
-    if (this.#isClosed || !this.#sendQueue()) return;
+    if (this.#queue === undefined || !this.#sendQueue()) return;
     if (this.#isEnding) this.#finish();
     else this.#owner.drained();
   }
@@ -255,6 +255,7 @@ export class Stream {
       this.#sent = 0;
     }
     this.#queue = undefined;
+    this.#host.outbound.forget(this);
     return true;
   }
 

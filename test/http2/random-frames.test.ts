@@ -149,6 +149,12 @@ function check(said: Buffer, talk: Dialogue, owners: readonly Capricious[]): voi
   expect(owners.flatMap(({ wrongs }) => wrongs)).toEqual([]);
   const frames: Parameters<typeof takeFrames>[1] = [];
   expect(takeFrames(said, frames)).toHaveLength(0);
+  const ended = new Set<number>();
+  for (const { type, flags, stream } of frames) {
+    // Nothing comes behind the end of an answer.
+    if (type < 2) expect(ended).not.toContain(stream);
+    if (type === 3 || (type < 2 && (flags & 1) !== 0)) ended.add(stream);
+  }
   for (const { type, payload } of frames)
     if (type === 3 || type === GOAWAY) expect(CODES).toContain(payload.readUInt32BE(type === 3 ? 0 : 4));
   const goaways = frames.filter(({ type }) => type === GOAWAY);

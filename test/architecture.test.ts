@@ -38,7 +38,7 @@ function destination(path: string, specifier: string): string {
 
 function importsOf(text: string): string[] {
   const code = withoutComments(text);
-  const found = code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*(['"])([^'"]+)\1/g);
+  const found = code.matchAll(/(?<!\.)(?:\bfrom|\bimport)\s*\(?\s*(['"])([^'"]+)\1/g);
   return [...found].map((match) => match[2] ?? '');
 }
 

@@ -159,7 +159,12 @@ describe('an exchange', () => {
     expect([statusesSent(), statuses, clock.pending()]).toEqual([['4'], ['DEADLINE_EXCEEDED'], 0]);
   });
 
-  it('asks for the key when the message is there, however long that takes', async () => {
+  it('tells a stranger so before there is a message', async () => {
+    await call(() => ANSWER, { token: 'vx_server_none' });
+    expect([statusesSent(), statuses, clock.pending()]).toEqual([['16'], ['UNAUTHENTICATED'], 0]);
+  });
+
+  it('asks again whether the key is good when the message is there, however long that takes', async () => {
     const { token, id } = await newKey();
     const exchange = await call(() => ANSWER, { token });
     exchange.take(envelope(Buffer.alloc(0)));

@@ -9,6 +9,7 @@ import {
   HandshakeRequestSchema,
 } from '../../../gen/vexil/v1/evaluation_pb.ts';
 import { readEvaluate, readHandshake } from '../../../src/rpc/wire/read-queries.ts';
+import { WireError } from '../../../src/rpc/wire/wire-reader.ts';
 import { createRandom } from '../../attacks/random.ts';
 import { REQUEST_KINDS, type RequestKind, randomRequest } from '../../fuzz/random-request.ts';
 import { readBoth } from './both-readers.ts';
@@ -36,6 +37,18 @@ describe('a request', () => {
       client: undefined,
       flagKeys: [],
     });
+  });
+
+  it('is read no further than the first attribute that is too many', () => {
+    const attributes = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`a${index}`, index]));
+    const message = toBinary(
+      EvaluateRequestSchema,
+      create(EvaluateRequestSchema, { context: { attributes } }),
+    );
+    expect(readEvaluate(message, 10).context.soundAttributes).toBe(10);
+    const wrong = Uint8Array.from(Buffer.concat([message, Buffer.of(0x0f)]));
+    expect(() => readEvaluate(wrong, 10)).toThrow(WireError);
+    expect(() => readEvaluate(wrong, 9)).toThrow('context.attributes: more than 9');
   });
 
   it('leaves the engine and the next one as they were, whatever its attributes are called', () => {

@@ -8,7 +8,7 @@ import { evaluationHistory } from '../app/analytics/series.ts';
 import { invalid } from '../core/errors.ts';
 import { DAY_MS } from '../core/time.ts';
 import { figuresOf, figuresOfFlag, periodFrom } from './analytics-place.ts';
-import type { AnalyticsServiceDeps } from './analytics-service.ts';
+import { type AnalyticsServiceDeps, recordedIn } from './analytics-service.ts';
 import {
   conversionMessage,
   flagUses,
@@ -35,11 +35,8 @@ export function figureMethods(deps: AnalyticsServiceDeps): Figures {
   return { ...useMethods(deps), ...healthMethods(deps) };
 }
 
-function useMethods({
-  catalog,
-  clock,
-  exposures,
-}: AnalyticsServiceDeps): Pick<Figures, 'queryEvaluations' | 'listFlagActivity'> {
+function useMethods(deps: AnalyticsServiceDeps): Pick<Figures, 'queryEvaluations' | 'listFlagActivity'> {
+  const { catalog, clock } = deps;
   return {
     async queryEvaluations(request, context) {
       const place = figuresOf(catalog, context, request.parent);
@@ -50,7 +47,7 @@ function useMethods({
         ...(step !== undefined && { step }),
         ...(flag !== undefined && { flag }),
       };
-      const history = await evaluationHistory(await exposures.store(), place, asked);
+      const history = await evaluationHistory(recordedIn(deps).store, place, asked);
       return {
         series: history.series.map(seriesMessage),
         totals: history.totals.map(totalMessage),
@@ -68,7 +65,7 @@ function useMethods({
       const wanted = new Set(request.uses);
       const query = { ...periodFrom(request, clock, 30 * DAY_MS), unusedDays };
       const state = catalog.state(place.project);
-      const all = await useOfFlags(await exposures.store(), state, place, query);
+      const all = await useOfFlags(recordedIn(deps).store, state, place, query);
       const shown = all.filter(({ use }) => wanted.size === 0 || wanted.has(flagUses.toWire(use)));
       const binding = bindingOf(wire.ListFlagActivityRequestSchema, request);
       const { items, nextPageToken, total } = pageOf(shown, ({ flag }) => flag, request, binding);
@@ -77,16 +74,15 @@ function useMethods({
   };
 }
 
-function healthMethods({
-  catalog,
-  clock,
-  exposures,
-}: AnalyticsServiceDeps): Pick<Figures, 'getFlagHealth' | 'listFlagHealth' | 'getFlagConversions'> {
+function healthMethods(
+  deps: AnalyticsServiceDeps,
+): Pick<Figures, 'getFlagHealth' | 'listFlagHealth' | 'getFlagConversions'> {
+  const { catalog, clock } = deps;
   return {
     async getFlagHealth(request, context) {
       const { place, flag } = figuresOfFlag(catalog, context, request.name);
       const period = periodFrom(request, clock, DAY_MS);
-      const variations = await healthOf(await exposures.store(), place, { ...period, flag });
+      const variations = await healthOf(recordedIn(deps).store, place, { ...period, flag });
       const name = settingsName(place.project, place.environment, flag);
       return { health: healthMessage(name, flag, variations, period) };
     },
@@ -94,7 +90,7 @@ function healthMethods({
     async listFlagHealth(request, context) {
       const place = figuresOf(catalog, context, request.parent);
       const period = periodFrom(request, clock, DAY_MS);
-      const store = await exposures.store();
+      const store = recordedIn(deps).store;
       const { flags } = catalog.state(place.project);
       const seen = await store.activity(place, period);
       const known = seen.filter(({ flag, lastAt }) => lastAt >= period.from && flags.has(flag));
@@ -115,7 +111,7 @@ function healthMethods({
       if (event === '') throw invalid([{ path: 'event', message: 'is required' }]);
       const period = periodFrom(request, clock, 7 * DAY_MS);
       const query = { ...period, flag, event, ...(ruleId !== '' && { ruleId }) };
-      const variations = await conversionsOf(await exposures.store(), place, query);
+      const variations = await conversionsOf(recordedIn(deps).store, place, query);
       return {
         variations: variations.map(conversionMessage),
         startTime: timestampFromMs(period.from),

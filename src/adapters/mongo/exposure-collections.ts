@@ -76,6 +76,7 @@ export async function makeExposureIndexes(mongo: Mongo, all: ExposureCollections
       { key: { project: 1, environment: 1, order: 1, seenAt: 1 }, name: 'order', collation },
       { key: { firstAt: 1 }, name: 'first_times', collation },
       { key: { firstHour: 1 }, name: 'first_hours', collation },
+      { key: { erasedAt: 1 }, name: 'erasures', sparse: true, collation },
     ]),
     make(all.flags, [{ key: { project: 1, environment: 1, flag: 1 }, name: 'flags', collation }]),
   ]);

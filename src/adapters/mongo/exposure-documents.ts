@@ -143,17 +143,22 @@ export interface EventsDocument extends Rolled {
   readonly events: readonly EventEntry[];
 }
 
-/** Whoever was seen in a place. */
+/**
+ * Whoever was seen in a place. Of somebody who was erased only `_id` is left, and when that was, for as long as a process
+ * that slept might bring back what it knew.
+ */
 export interface SubjectDocument {
+  /** A hash. */
   readonly _id: string;
   readonly format: number;
   readonly project: string;
   readonly environment: string;
   readonly subject: string;
-  /** Another one each time that something was noted. */
+  /** The roll that something was noted of last. Nobody changes this who has not seen that. */
   readonly noted: string;
-  /** Puts subjects in an order that has nothing to do with them. */
+  /** The hash again, for those who are there. */
   readonly order: string;
+  readonly erasedAt?: Date;
   /** Where there are rows and events of this subject. */
   readonly hours: readonly number[];
   readonly firstHour?: number;

@@ -18,6 +18,8 @@ const PIECE = 500;
 /** Hours that are put in order in one go. */
 const MAX_HOURS = 2_000;
 const HOURS_PER_DAY = 24;
+/** No process that stands still for so long goes on. */
+const LONGEST_SLEEP_MS = 86_400_000;
 /** The newest hours are left alone: they change. */
 const FRESH_HOURS = 2;
 
@@ -132,6 +134,8 @@ export function openExpiry(parts: ExpiryParts): Pick<ExposureStore, 'expire'> {
     const forget = forgetting(hour, rollupsBefore);
     const empty = { got: {}, hours: [], seenAt: { $exists: false } } as object;
     const old: Filter<Document>[] = [{ firstAt: { $lt: rollupsBefore } }, { firstHour: { $lt: hour } }];
+    const asleepSince = new Date(Date.now() - LONGEST_SLEEP_MS);
+    await remove(all.subjects, { erasedAt: { $lt: asleepSince } });
     for (const filter of old)
       await eachPiece(all.subjects as unknown as Collection<Document>, filter, async (ids) => {
         const these = { _id: { $in: ids } } as object;

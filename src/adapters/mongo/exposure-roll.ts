@@ -84,11 +84,12 @@ export function openRoller({ mongo, all, hours, views, subjects, fold }: RollPar
     const rows = parts.flatMap(numberedRows);
     const events = parts.flatMap((part) => part.events);
     await writePieces(mongo, all, piecesOf({ place, hour, roll }, countedContent(rows, events)));
-    await subjects.note(place, parts);
+    const isCurrent = async () => (await hours.at(at))?.token === seen.token;
+    const isNoted = await subjects.note({ place, roll, parts, isCurrent });
     await noteFlags(place, parts);
     const pending = parts.map(({ id }) => id);
     const rolls = [...seen.rolls, { id: roll, rows: rows.length + events.length }];
-    if ((await hours.replace(seen, { rolls, pending })) !== undefined) {
+    if (isNoted && (await hours.replace(seen, { rolls, pending })) !== undefined) {
       await strip({ pending });
       return true;
     }

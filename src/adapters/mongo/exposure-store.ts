@@ -107,7 +107,7 @@ export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOpt
   const { series, activity } = openSeries(mongo, all, views, pages);
   const { outcomes } = openOutcomes(views, pages);
   const { rows } = openRowPages(mongo, all, views, pages);
-  const { erase } = openErasing(mongo, all, hours, roller, changes);
+  const { erase } = openErasing(mongo, all, hours, roller, tidier, changes);
   const { expire } = openExpiry({ mongo, all, hours, roller, tidier, processes, ledger, changes });
   return {
     store: whenReady(store),

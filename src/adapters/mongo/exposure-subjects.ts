@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto';
-import type { AnyBulkWriteOperation } from 'mongodb';
+import { createHash } from 'node:crypto';
+import type { AnyBulkWriteOperation, Filter } from 'mongodb';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { ContextSample, Period, RecordedContext, RecordedPlace } from '../../ports/exposure-store.ts';
 import { entryIn } from './exposure-cells.ts';
@@ -8,15 +8,29 @@ import type { OpenPart } from './exposure-content.ts';
 import { FORMAT, type SubjectDocument } from './exposure-documents.ts';
 import { acknowledged } from './exposure-hours.ts';
 import { chunksOf } from './exposure-pieces.ts';
+import { elsewhere, isDuplicate } from './mongo-errors.ts';
 import type { Mongo } from './open-mongo.ts';
 
 /** What is written or read at once. */
 const PIECE_SUBJECTS = 500;
+const ATTEMPTS = 50;
+
+/** A roll that notes what is in it. */
+export interface Noting {
+  readonly place: RecordedPlace;
+  readonly roll: string;
+  readonly parts: readonly OpenPart[];
+  /** Whether nobody has changed the hour since the roll was begun. */
+  readonly isCurrent: () => Promise<boolean>;
+}
 
 /** Who was seen, with what, and which variations they got last. */
 export interface Subjects {
-  /** Notes what is in these parts: any number of times, in any order. */
-  note(place: RecordedPlace, parts: readonly OpenPart[]): Promise<void>;
+  /**
+   * Notes what is in these parts: any number of times, in any order. False if the hour has changed: then whoever changed
+   * it has noted all of it, and perhaps erased some of it again, of which nothing comes back.
+   */
+  note(noting: Noting): Promise<boolean>;
   sample(place: RecordedPlace, query: Period & { readonly limit: number }): Promise<ContextSample>;
   lastVariations(
     place: RecordedPlace,
@@ -32,19 +46,49 @@ interface Seen {
   context?: RecordedContext;
 }
 
+type Known = Pick<SubjectDocument, '_id' | 'noted' | 'seenAt'>;
+
 export function openSubjects(mongo: Mongo, { subjects }: ExposureCollections): Subjects {
-  const write = async (operations: AnyBulkWriteOperation<SubjectDocument>[]) => {
-    for (const piece of chunksOf(operations, PIECE_SUBJECTS))
-      await mongo.run(() => subjects.bulkWrite(piece, { ordered: false }));
-  };
+  async function knownOf(ids: readonly string[]): Promise<Map<string, Known>> {
+    const projection = { noted: 1, seenAt: 1 };
+    const found = await mongo.run((reading) =>
+      subjects.find<Known>({ _id: { $in: [...ids] } }, { ...acknowledged(reading), projection }).toArray(),
+    );
+    return new Map(found.map((document) => [document._id, document]));
+  }
+
+  /** Those that somebody else noted something of meanwhile; undefined if the hour has changed. */
+  async function noteSome(
+    { place, roll, isCurrent }: Noting,
+    some: readonly (readonly [string, Seen])[],
+  ): Promise<(readonly [string, Seen])[] | undefined> {
+    const ids = some.map(([subject]) => subjectId(place, subject));
+    const known = await knownOf(ids);
+    // Nothing can have been erased before this: what is erased from now on, is not as it was known.
+    if (!(await isCurrent())) return undefined;
+    const operations = some.map(([subject, seen]) =>
+      noteOf(place, roll, subject, seen, known.get(subjectId(place, subject))),
+    );
+    try {
+      await mongo.run(() => subjects.bulkWrite(operations, { ordered: false }));
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+    }
+    const noted = await knownOf(ids);
+    return some.filter(([subject]) => noted.get(subjectId(place, subject))?.noted !== roll);
+  }
 
   return {
-    async note(place, parts) {
-      const seen = [...seenIn(parts)];
-      await write(seen.map(([subject, one]) => noteOf(place, subject, one)));
-      await write(
-        seen.flatMap(([subject, { context }]) => (context ? [contextOf(place, subject, context)] : [])),
-      );
+    async note(noting) {
+      for (const piece of chunksOf([...seenIn(noting.parts)], PIECE_SUBJECTS)) {
+        let left: readonly (readonly [string, Seen])[] | undefined = piece;
+        for (let attempt = 0; left !== undefined && left.length > 0; attempt++) {
+          if (attempt === ATTEMPTS) throw elsewhere();
+          left = await noteSome(noting, left);
+        }
+        if (left === undefined) return false;
+      }
+      return true;
     },
     async sample({ project, environment }, { from, to, limit }) {
       const filter = { project, environment, seenAt: { $gte: from, $lt: to } };
@@ -67,7 +111,7 @@ export function openSubjects(mongo: Mongo, { subjects }: ExposureCollections): S
         );
         for (const { subject, got } of found) {
           const variation = got?.[field]?.variation;
-          if (typeof variation === 'string') last.set(subject, variation);
+          if (typeof subject === 'string' && typeof variation === 'string') last.set(subject, variation);
         }
       }
       return last;
@@ -75,8 +119,11 @@ export function openSubjects(mongo: Mongo, { subjects }: ExposureCollections): S
   };
 }
 
+/** Says nothing of who it is, and puts subjects in an order that has nothing to do with them. */
 export function subjectId({ project, environment }: RecordedPlace, subject: string): string {
-  return JSON.stringify([project, environment, subject]);
+  return createHash('sha256')
+    .update(JSON.stringify([project, environment, subject]))
+    .digest('base64url');
 }
 
 function seenIn(parts: readonly OpenPart[]): Map<string, Seen> {
@@ -108,38 +155,32 @@ function isLater(a: { at: number; variation: string }, b: { at: number; variatio
   return Buffer.compare(Buffer.from(a.variation), Buffer.from(b.variation)) > 0;
 }
 
+/** Without effect if anybody has noted anything since it was known so. */
 function noteOf(
   place: RecordedPlace,
+  roll: string,
   subject: string,
-  { got, hours, firstAt }: Seen,
+  { got, hours, firstAt, context }: Seen,
+  known: Known | undefined,
 ): AnyBulkWriteOperation<SubjectDocument> {
   const { project, environment } = place;
   const _id = subjectId(place, subject);
-  const known = { format: FORMAT, project, environment, subject, order: orderOf(_id) };
   const latest = Object.fromEntries([...got].map(([flag, last]) => [`got.${fieldOf(flag)}`, last]));
   const firsts = {
     ...(firstAt < Infinity && { firstAt }),
     ...(hours.size > 0 && { firstHour: Math.min(...hours) }),
   };
+  const isNewer = context !== undefined && context.seenAt >= (known?.seenAt ?? 0);
+  const seen = isNewer && { attributes: canonicalJson(context.attributes), seenAt: context.seenAt };
   const update = {
-    $setOnInsert: known,
+    $set: { format: FORMAT, project, environment, subject, order: _id, noted: roll, ...seen },
+    $unset: { erasedAt: '' },
     ...(got.size > 0 && { $max: latest }),
     ...(Object.keys(firsts).length > 0 && { $min: firsts }),
-    $set: { noted: randomUUID() },
     $addToSet: { hours: { $each: [...hours] } },
   };
-  return { updateOne: { filter: { _id }, update, upsert: true } };
-}
-
-/** Only a later one takes the place of one that is there. */
-function contextOf(
-  place: RecordedPlace,
-  subject: string,
-  { attributes, seenAt }: RecordedContext,
-): AnyBulkWriteOperation<SubjectDocument> {
-  const isNoLater = { $not: { $gt: seenAt } };
-  const update = { $set: { attributes: canonicalJson(attributes), seenAt } };
-  return { updateOne: { filter: { _id: subjectId(place, subject), seenAt: isNoLater }, update } };
+  const filter = { _id, noted: known?.noted ?? { $exists: false } } as Filter<SubjectDocument>;
+  return { updateOne: { filter, update: update as object, upsert: known === undefined } };
 }
 
 function contextIn({ subject, attributes, seenAt }: SubjectDocument): RecordedContext[] {
@@ -153,8 +194,4 @@ function contextIn({ subject, attributes, seenAt }: SubjectDocument): RecordedCo
 /** The name of a field that stands for a flag: nothing of what callers wrote is ever one. */
 export function fieldOf(flag: string): string {
   return createHash('sha256').update(flag).digest('base64url').slice(0, 22);
-}
-
-function orderOf(id: string): string {
-  return createHash('sha256').update(id).digest('hex').slice(0, 16);
 }

@@ -7,6 +7,7 @@ import { createIpcBus } from '../adapters/ipc/ipc-bus.ts';
 import { createIpcHub, type IpcHub } from '../adapters/ipc/ipc-hub.ts';
 import { createIpcRegistry } from '../adapters/ipc/ipc-registry.ts';
 import { type Line, processLine } from '../adapters/ipc/line.ts';
+import type { Mongo } from '../adapters/mongo/open-mongo.ts';
 import { lockDirectory } from '../adapters/sqlite/directory-lock.ts';
 import { openSqliteChangeLog } from '../adapters/sqlite/sqlite-change-log.ts';
 import { openSqliteProjection } from '../adapters/sqlite/sqlite-projection.ts';
@@ -17,7 +18,9 @@ import { bootstrap } from '../app/bootstrap.ts';
 import { Catalog } from '../app/catalog.ts';
 import { DEFAULT_CONTEXT_LIMITS } from '../app/decisions.ts';
 import { LateQueue } from '../app/exposures/late-queue.ts';
-import { Recorder, type RecorderParts } from '../app/exposures/recorder.ts';
+import { openLate } from '../app/exposures/late-store.ts';
+import type { Recorder } from '../app/exposures/recorder.ts';
+import type { Writing } from '../app/exposures/writing.ts';
 import { Fleet } from '../app/fleet.ts';
 import type { Self } from '../app/fleet-own-report.ts';
 import { History } from '../app/history.ts';
@@ -32,12 +35,14 @@ import type { ChangeBus } from '../ports/change-bus.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ExposureQueue } from '../ports/exposure-queue.ts';
+import type { ExposureStore } from '../ports/exposure-store.ts';
 import type { FleetRegistry } from '../ports/fleet-registry.ts';
 import type { Projection } from '../ports/projection.ts';
 import type { EvaluationParts } from '../rpc/evaluation-service.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { ExposureSettings } from './exposure-config.ts';
+import { type Exposures, startExposures } from './exposure-parts.ts';
 import type { FleetSettings, NatsSettings } from './fleet-config.ts';
 
 /** The clock of this process, for what runs beside the app. */
@@ -77,6 +82,12 @@ export interface App extends AsyncDisposable {
   readonly hub: WatchHub;
   /** Undefined: nothing is recorded. */
   readonly recorder: Recorder | undefined;
+  /** What was recorded, on its way and in tables. Undefined: nothing is recorded. */
+  readonly exposures: Exposures | undefined;
+  /** Undefined: this process does not write what was recorded into tables. */
+  readonly writing: Writing | undefined;
+  /** To be called when a worker was lost: what it took with it is to be counted. */
+  readonly workerLost: () => void;
   readonly pepper: string;
   readonly random: (size: number) => Uint8Array;
   /** True on the first start of all: the admin key was made just now. */
@@ -99,7 +110,7 @@ interface Backend {
   readonly signals?: FleetRegistry;
   readonly clock: Clock;
   /** Absent: nothing is recorded. */
-  readonly exposures?: ExposureQueue;
+  readonly exposures?: Exposures;
   /** What the stores and buses need to the last, in the order in which it may go. */
   readonly connections: readonly AsyncDisposable[];
   /** Resolves once it is known that keys can be told here; rejects if they cannot. May take as long as the log is away. */
@@ -144,7 +155,7 @@ async function openEmbedded(
     ...(role.kind === 'alone'
       ? { bus: createInProcessBus({ onError }), registry: createInProcessRegistry(systemClock) }
       : { bus: createIpcBus(role.line, { onError }), registry: createIpcRegistry(role.line, systemClock) }),
-    ...(exposures && { exposures: queueIn(data, exposures, report) }),
+    ...(exposures && { exposures: { queue: queueIn(data, exposures, report), store: storeIn(data) } }),
     clock: systemClock,
     connections: [],
     agreement: Promise.resolve(),
@@ -159,6 +170,20 @@ function queueIn({ path }: DataDirectory, { queueBytes }: ExposureSettings, repo
       const { openSqliteExposureQueue } = await import('../adapters/sqlite/exposure-queue.ts');
       return await openSqliteExposureQueue(path, { clock: systemClock, maxBytes: queueBytes });
     },
+  });
+}
+
+function storeIn({ path }: DataDirectory): ExposureStore {
+  return openLate(async () => {
+    const { openSqliteExposureStore } = await import('../adapters/sqlite/exposure-store.ts');
+    return await openSqliteExposureStore(path);
+  });
+}
+
+function storeOn(mongo: Mongo, report: Report): ExposureStore {
+  return openLate(async () => {
+    const { createMongoExposureStore } = await import('../adapters/mongo/exposure-store.ts');
+    return createMongoExposureStore(mongo, { report });
   });
 }
 
@@ -195,13 +220,15 @@ async function openShared(
       clock: systemClock,
       agreement,
     };
+    const exposures = (queue: ExposureQueue | undefined) =>
+      queue && { exposures: { queue, store: storeOn(mongo, report) } };
     if (nats === undefined) {
-      const exposures = config.exposures && queueIn(data, config.exposures, report);
+      const queue = config.exposures && queueIn(data, config.exposures, report);
       const rest = { bus: createLonelyBus(report), connections: [mongo] };
-      return { ...stores, ...rest, ...(exposures && { exposures }) };
+      return { ...stores, ...rest, ...exposures(queue) };
     }
-    const { link, ...messages } = await openMessages(nats, pepper, config, report);
-    return { ...stores, ...messages, connections: [link, mongo] };
+    const { link, queue, ...messages } = await openMessages(nats, pepper, config, report);
+    return { ...stores, ...messages, ...exposures(queue), connections: [link, mongo] };
   } catch (error) {
     await mongo[Symbol.asyncDispose]();
     throw error;
@@ -227,11 +254,11 @@ async function openMessages(
   const { messageKeyOf } = await import('../adapters/nats/sealed-message.ts');
   const link = openNats({ ...options, name: `vexil ${config.replicaName}`, clock: systemClock, report });
   const parts = { link, prefix, key: messageKeyOf(pepper), clock: systemClock, report };
-  const messages = { link, bus: createNatsBus(parts), signals: createNatsRegistry(parts) };
+  const messages = { link, bus: createNatsBus(parts), signals: createNatsRegistry(parts), queue: undefined };
   if (config.exposures === undefined) return messages;
   const { createNatsExposureQueue } = await import('../adapters/nats/exposure-queue.ts');
   const maxBytes = config.exposures.queueBytes;
-  return { ...messages, exposures: createNatsExposureQueue({ ...parts, maxBytes }) };
+  return { ...messages, queue: createNatsExposureQueue({ ...parts, maxBytes }) };
 }
 
 async function closeAll({
@@ -244,7 +271,17 @@ async function closeAll({
   exposures,
   connections,
 }: Backend): Promise<void> {
-  for (const part of [exposures, registry, signals, bus, projection, shown, log, ...connections])
+  for (const part of [
+    exposures?.queue,
+    exposures?.store,
+    registry,
+    signals,
+    bus,
+    projection,
+    shown,
+    log,
+    ...connections,
+  ])
     await part?.[Symbol.asyncDispose]();
 }
 
@@ -278,21 +315,40 @@ async function assemble(
   ending.addEventListener('abort', () => fleet.drain(), { once: true });
   const { heartbeatMs, maxWatchAgeMs: maxAgeMs } = config;
   const options = { ...DEFAULT_WATCH_OPTIONS, heartbeatMs, maxAgeMs };
-  const recorder = recorderOf(backend, config, { catalog, clock, pepper, process: self.id, report });
+  const { exposures } = backend;
+  const work =
+    exposures &&
+    (await startExposures(exposures, config, {
+      ...{ catalog, clock, pepper, process: self.id, report, dataPath: data.path, leads },
+    }));
+  const recorder = work?.recorder;
   const watch: WatchParts = { catalog, access, clock, hub, recorder, ending, options };
   const contextLimits = DEFAULT_CONTEXT_LIMITS;
   return {
-    ...{ catalog, writer, access, fleet, hub, recorder, pepper, random: randomBytes, isFirstStart },
+    ...{
+      catalog,
+      writer,
+      access,
+      fleet,
+      hub,
+      recorder,
+      exposures,
+      pepper,
+      random: randomBytes,
+      isFirstStart,
+    },
+    writing: work?.writing,
+    workerLost: () => work?.workerLost(),
     admission: new Admission(config.admission, clock),
     history: new History(log),
     adopt: (adoption) => adoptHistory({ ...backend, catalog, clock, fleet }, adoption),
     evaluation: { catalog, access, clock, watch, recorder, contextLimits, serverVersion },
     async [Symbol.asyncDispose]() {
-      await recorder?.stop(config.shutdownMs * FLUSH_SHARE);
+      await work?.flush(config.shutdownMs * FLUSH_SHARE);
       hub[Symbol.dispose]();
       schedules?.[Symbol.dispose]();
       access[Symbol.dispose]();
-      await recorder?.[Symbol.asyncDispose]();
+      await work?.close();
       for (const projector of projectors) await projector[Symbol.asyncDispose]();
       await fleet[Symbol.asyncDispose]();
       await catalog[Symbol.asyncDispose]();
@@ -300,15 +356,6 @@ async function assemble(
       clock[Symbol.dispose]();
     },
   };
-}
-
-function recorderOf(
-  { exposures: queue }: Backend,
-  { exposures: settings }: Config,
-  parts: Omit<RecorderParts, 'queue' | 'maxBytes'>,
-): Recorder | undefined {
-  if (queue === undefined || settings === undefined) return undefined;
-  return new Recorder({ ...parts, queue, maxBytes: settings.bufferBytes });
 }
 
 /** Whoever starts from its disk cannot wait until it is known whether its pepper is that of the others. */

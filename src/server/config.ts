@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AdmissionLimits } from '../app/admission.ts';
+import type { RetentionTimes } from '../app/exposures/retention.ts';
 import { FlagError, type Violation } from '../core/errors.ts';
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
 import { EXPOSURE_VARIABLES, type ExposureSettings, exposuresOf } from './exposure-config.ts';
@@ -13,6 +14,7 @@ import {
 import type { FreshnessOptions } from './freshness.ts';
 import type { ConnectionLimits } from './listen.ts';
 import { addSecretsFromFiles } from './secret-file.ts';
+import { type Roles, retentionOf, rolesOf, WRITING_VARIABLES } from './writing-config.ts';
 
 /** Which port serves something, if any. */
 export type Exposure = 'public' | 'management' | 'off';
@@ -64,6 +66,9 @@ export interface Config {
   readonly fastPath: boolean;
   /** Undefined: nothing is recorded. */
   readonly exposures: ExposureSettings | undefined;
+  readonly roles: Roles;
+  /** For how long the tables that are made of exposures keep what. */
+  readonly retention: RetentionTimes;
   readonly admission: AdmissionLimits;
   readonly limits: Limits;
 }
@@ -95,6 +100,7 @@ const Variables = z.strictObject({
   VEXIL_DATA_DIR: z.string().default('./data'),
   ...FLEET_VARIABLES,
   ...EXPOSURE_VARIABLES,
+  ...WRITING_VARIABLES,
   VEXIL_WORKERS: whole(1, 256).default(1),
   VEXIL_REPLICA: z.string().max(100, 'must have 100 characters at most').optional(),
   VEXIL_LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
@@ -247,6 +253,8 @@ function toConfig(
     },
     fastPath: given.VEXIL_FAST_PATH === 'on',
     exposures: exposuresOf(given),
+    roles: rolesOf(given),
+    retention: retentionOf(given),
     admission: {
       callsPerKeyPerSecond: given.VEXIL_MAX_CALLS_PER_KEY_PER_SECOND,
       streamsPerKey: given.VEXIL_MAX_STREAMS_PER_KEY,

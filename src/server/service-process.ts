@@ -15,6 +15,7 @@ import { createReadiness, type Readiness } from './readiness.ts';
 import { createRefusalLog } from './refusal-log.ts';
 import { SERVICE_NAMES } from './service-names.ts';
 import { readTlsFiles } from './tls-files.ts';
+import { observeWriting } from './writing-gauges.ts';
 
 /** One process of the service, running, but with no port open yet. */
 export interface ServiceProcess {
@@ -185,6 +186,7 @@ function observe(app: App, metrics: Metrics): void {
     () => state().quarantined ?? 0,
   );
   if (app.recorder !== undefined) observeRecorder(app.recorder, metrics);
+  if (app.writing !== undefined) observeWriting(app.writing, metrics);
   metrics.gauge('vexil.projects', 'Projects.', () => app.catalog.projects().length);
 }
 

@@ -232,7 +232,9 @@ describe('who somebody is', () => {
       { attributes: { country: 'DE' } },
     ]);
     expect(await evaluate(someone('', country))).toEqual([]);
-    expect(await evaluate(someone('bob', { email: 'bob@example.com' }))).toEqual([]);
+    expect(await evaluate(someone('bob', { email: 'bob@example.com' }))).toMatchObject([
+      { subject: 'bob', attributes: {} },
+    ]);
     for (let turn = 0; turn < 3; turn++) {
       clock.advance(10 * 60_000);
       await evaluate(someone('bob', country));

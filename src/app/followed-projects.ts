@@ -132,8 +132,10 @@ export class FollowedProjects {
   }
 
   /** Whether what is known of a project is not to be served any more, because the log is to be believed. */
-  async #isGivenUp({ key, lineage, isUnproven }: LiveProject): Promise<boolean> {
+  async #isGivenUp(live: LiveProject): Promise<boolean> {
     const { log } = this.#parts;
+    const { key, lineage, isUnproven } = live;
+    if (await this.#isHearsay(live)) return true;
     const { adoptions } = await adoptionsIn(log, key);
     const known = new Set(lineage.adoptions.map(({ hash }) => hash));
     if (adoptions.some(({ hash }) => !known.has(hash))) return true;
@@ -143,6 +145,14 @@ export class FollowedProjects {
     const isForeign = first.hash !== lineage.genesis;
     if (key === SYSTEM) this.#isForeign = isForeign;
     return isForeign;
+  }
+
+  /** Whether the log contradicts only what a notice said: that may be of another fleet, on a copy of the log. */
+  async #isHearsay({ key, state, proven }: LiveProject): Promise<boolean> {
+    if (proven === undefined || proven.revision >= state.revision) return false;
+    if (proven.revision === 0) return true;
+    const [change] = await this.#parts.log.read(key, proven.revision - 1, 1);
+    return change?.hash === proven.hash;
   }
 
   async #readAnew(old: LiveProject): Promise<void> {

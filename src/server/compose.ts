@@ -23,6 +23,7 @@ import type { Recorder } from '../app/exposures/recorder.ts';
 import type { Writing } from '../app/exposures/writing.ts';
 import { Fleet } from '../app/fleet.ts';
 import type { Self } from '../app/fleet-own-report.ts';
+import { Guards } from '../app/guards/guards.ts';
 import { History } from '../app/history.ts';
 import { Projector } from '../app/projector.ts';
 import { Schedules } from '../app/schedules.ts';
@@ -316,6 +317,8 @@ async function assemble(
   const { heartbeatMs, maxWatchAgeMs: maxAgeMs } = config;
   const options = { ...DEFAULT_WATCH_OPTIONS, heartbeatMs, maxAgeMs };
   const { exposures } = backend;
+  const guards =
+    leads && exposures ? new Guards({ catalog, writer, clock, report, ...exposures }) : undefined;
   const work =
     exposures &&
     (await startExposures(exposures, config, {
@@ -347,6 +350,7 @@ async function assemble(
       await work?.flush(config.shutdownMs * FLUSH_SHARE);
       hub[Symbol.dispose]();
       schedules?.[Symbol.dispose]();
+      guards?.[Symbol.dispose]();
       access[Symbol.dispose]();
       await work?.close();
       for (const projector of projectors) await projector[Symbol.asyncDispose]();

@@ -169,7 +169,7 @@ function queueIn({ path }: DataDirectory, { queueBytes }: ExposureSettings, repo
     ...{ clock: systemClock, report },
     open: async () => {
       const { openSqliteExposureQueue } = await import('../adapters/sqlite/exposure-queue.ts');
-      return await openSqliteExposureQueue(path, { clock: systemClock, maxBytes: queueBytes });
+      return await openSqliteExposureQueue(path, { clock: systemClock, maxBytes: queueBytes, inThread: true });
     },
   });
 }

@@ -56,9 +56,10 @@ export function answerQuestions<T extends AsyncDisposable>(open: () => Promise<T
   };
   port.on('message', async (question: Question | undefined) => {
     if (question === undefined) {
-      port.close();
       await Promise.all(running);
       await opened.then((target) => target[Symbol.asyncDispose]()).catch(() => {});
+      // What was said before it is closed still arrives.
+      port.close();
       return;
     }
     const answering = answer(question);

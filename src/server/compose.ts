@@ -169,7 +169,8 @@ function queueIn({ path }: DataDirectory, { queueBytes }: ExposureSettings, repo
     ...{ clock: systemClock, report },
     open: async () => {
       const { openSqliteExposureQueue } = await import('../adapters/sqlite/exposure-queue.ts');
-      return await openSqliteExposureQueue(path, { clock: systemClock, maxBytes: queueBytes, inThread: true });
+      const options = { clock: systemClock, maxBytes: queueBytes, inThread: true };
+      return await openSqliteExposureQueue(path, options);
     },
   });
 }

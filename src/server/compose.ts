@@ -31,7 +31,6 @@ import { openSharedClock } from '../app/shared-clock.ts';
 import { WatchHub } from '../app/watch-hub.ts';
 import { DEFAULT_WATCH_OPTIONS, type WatchParts } from '../app/watch-request.ts';
 import { Writer } from '../app/writer.ts';
-import { FlagError } from '../core/errors.ts';
 import type { ChangeBus } from '../ports/change-bus.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -45,6 +44,8 @@ import type { DataDirectory } from './data-directory.ts';
 import type { ExposureSettings } from './exposure-config.ts';
 import { type Exposures, startExposures } from './exposure-parts.ts';
 import type { FleetSettings, NatsSettings } from './fleet-config.ts';
+import type { Links } from './link-gauges.ts';
+import { type Abandon, startKnowingKeys } from './start-knowing-keys.ts';
 
 /** The clock of this process, for what runs beside the app. */
 export const processClock: Clock = systemClock;
@@ -67,9 +68,6 @@ export { lockDirectory, processLine };
 /** Hears of what is wrong but stops nothing. */
 export type Report = (problem: string, details: Readonly<Record<string, unknown>>) => void;
 
-/** Hears that this process must not serve any longer. */
-export type Abandon = (error: unknown) => void;
-
 /** Everything behind the network side, running. */
 export interface App extends AsyncDisposable {
   readonly catalog: Catalog;
@@ -85,6 +83,7 @@ export interface App extends AsyncDisposable {
   readonly recorder: Recorder | undefined;
   /** What was recorded, on its way and in tables. Undefined: nothing is recorded. */
   readonly exposures: Exposures | undefined;
+  readonly links: Links;
   /** Undefined: this process does not write what was recorded into tables. */
   readonly writing: Writing | undefined;
   /** To be called when a worker was lost: what it took with it is to be counted. */
@@ -109,6 +108,8 @@ interface Backend {
   readonly shown?: Projection;
   readonly registry: FleetRegistry;
   readonly signals?: FleetRegistry;
+  /** How many messages came over the bus that were none. Absent: nobody else can send any. */
+  readonly ignored?: () => number;
   readonly clock: Clock;
   /** Absent: nothing is recorded. */
   readonly exposures?: Exposures;
@@ -256,7 +257,9 @@ async function openMessages(
   const { messageKeyOf } = await import('../adapters/nats/sealed-message.ts');
   const link = openNats({ ...options, name: `vexil ${config.replicaName}`, clock: systemClock, report });
   const parts = { link, prefix, key: messageKeyOf(pepper), clock: systemClock, report };
-  const messages = { link, bus: createNatsBus(parts), signals: createNatsRegistry(parts), queue: undefined };
+  const [bus, signals] = [createNatsBus(parts), createNatsRegistry(parts)];
+  const ignored = () => bus.ignored() + signals.ignored();
+  const messages = { link, bus, signals, ignored, queue: undefined };
   if (config.exposures === undefined) return messages;
   const { createNatsExposureQueue } = await import('../adapters/nats/exposure-queue.ts');
   const maxBytes = config.exposures.queueBytes;
@@ -342,6 +345,7 @@ async function assemble(
       isFirstStart,
     },
     writing: work?.writing,
+    links: { bus: backend.bus, ignored: backend.ignored, aheadMs: clock.aheadMs },
     workerLost: () => work?.workerLost(),
     admission: new Admission(config.admission, clock),
     history: new History(log),
@@ -361,17 +365,6 @@ async function assemble(
       clock[Symbol.dispose]();
     },
   };
-}
-
-/** Whoever starts from its disk cannot wait until it is known whether its pepper is that of the others. */
-async function startKnowingKeys(catalog: Catalog, agreement: Promise<void>, abandon: Abandon): Promise<void> {
-  const refusal = agreement.then(() => new Promise<never>(() => undefined));
-  await Promise.race([catalog.start(), refusal]);
-  if (Number.isFinite(catalog.silenceMs())) await agreement;
-  else
-    agreement.catch((error: unknown) => {
-      if (!(error instanceof FlagError) || error.details.reason !== 'STORE_CLOSED') abandon(error);
-    });
 }
 
 function projectorsOf({ projection, shown, clock }: Backend, catalog: Catalog, report: Report): Projector[] {

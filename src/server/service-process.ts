@@ -7,6 +7,7 @@ import { observeRecorder } from './exposure-gauges.ts';
 import { withFastPath } from './fast-path.ts';
 import { watchFreshness } from './freshness.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
+import { observeLinks } from './link-gauges.ts';
 import { type HttpHandler, type Listener, listen } from './listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createManagementHandler } from './management-server.ts';
@@ -136,7 +137,7 @@ export function serveManagement(service: ServiceProcess, metrics: () => Promise<
 function stateOf({ catalog }: App): Readonly<Record<string, number>> {
   const troubles = catalog.troubles();
   return {
-    stalenessMs: Math.min(catalog.stalestMs(), 0xffff_ffff),
+    stalenessMs: Math.min(Math.round(catalog.stalestMs()), 0xffff_ffff),
     forked: troubles.filter(({ trouble }) => trouble === 'forked').length,
     damaged: troubles.filter(({ trouble }) => trouble === 'damaged').length,
     quarantined: catalog.problems().length,
@@ -185,6 +186,7 @@ function observe(app: App, metrics: Metrics): void {
     'Stored objects and changes that this build does not understand.',
     () => state().quarantined ?? 0,
   );
+  observeLinks(app, metrics);
   if (app.recorder !== undefined) observeRecorder(app.recorder, metrics);
   if (app.writing !== undefined) observeWriting(app.writing, metrics);
   metrics.gauge('vexil.projects', 'Projects.', () => app.catalog.projects().length);

@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import type { DescEnum, DescService } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
+import { AnalyticsService } from '../gen/vexil/v1/analytics_service_pb.ts';
 import { OperatorSchema } from '../gen/vexil/v1/definitions_pb.ts';
 import { ErrorCodeSchema, EvaluationService, ReasonSchema } from '../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../gen/vexil/v1/flag_service_pb.ts';
@@ -118,6 +119,7 @@ describe('docs/api.md', () => {
     KeyService,
     HistoryService,
     FleetService,
+    AnalyticsService,
   ])('lists every method of $name, and no other', (service) => {
     expect(firstCells(section(api, service.name)).sort()).toEqual(
       service.methods.map(({ name }) => name).sort(),

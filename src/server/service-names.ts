@@ -9,4 +9,5 @@ export const SERVICE_NAMES: readonly string[] = [
   'vexil.v1.KeyService',
   'vexil.v1.HistoryService',
   'vexil.v1.FleetService',
+  'vexil.v1.AnalyticsService',
 ];

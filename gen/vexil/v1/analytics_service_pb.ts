@@ -2070,7 +2070,7 @@ export const FlagUse = {
   NEW: 4,
 
   /**
-   * It is asked for, but there is no such flag, or it is archived.
+   * It was evaluated in the period, but there is no such flag any more, or it is archived.
    *
    * @generated from enum value: FLAG_USE_UNKNOWN = 5;
    */

@@ -172,7 +172,11 @@ describe('the reach of a draft', () => {
     const period = { from: NOW - 100, to: NOW - 90 };
     const { total, warnings } = await reach(queryOf({}, undefined, { period }));
     expect(total).toMatchObject({ sampled: 0, matched: 0 });
-    expect(warnings).toEqual(['no contexts were recorded in this period: nothing is known']);
+    expect(warnings).toEqual(['no contexts were recorded in this period']);
+    const recording = { ...KEEPS_ALL, keptAttributes: [] };
+    expect((await reach(queryOf({}, undefined, { period, recording }))).warnings).toEqual([
+      'no contexts were recorded in this period: the environment keeps no attributes, and so no contexts',
+    ]);
   });
 
   it('stops when nobody waits for it', async () => {

@@ -1,4 +1,5 @@
 import { type Calls, text } from '../../support/calls.ts';
+import { analyticsTour } from './analytics.ts';
 import { evaluationTour } from './evaluation.ts';
 import { flagsTour } from './flags.ts';
 import { fleetTour } from './fleet.ts';
@@ -31,6 +32,7 @@ export const TOURS: readonly (readonly [claim: string, run: (tour: Tour) => Prom
   ['tells, compares, verifies and reverts history', historyTour],
   ['waits for replicas and lists them', fleetTour],
   ['evaluates flags and shakes hands', evaluationTour],
+  ['sees what was evaluated, and what a change would do', analyticsTour],
 ];
 
 /** A project with the environments `production` and `staging`; its resource name. */

@@ -24,6 +24,8 @@ export function parcelWrites(database: Database, maxBytes: number, now: () => nu
   const tables = parcelTables(database);
   const writes = new GroupedWrites(database);
   const tidy = tidyNowAndThen(tables);
+  // The tables have whole milliseconds only.
+  const wholeNow = () => Math.floor(now());
   const add = (parcel: Parcel, at: number) => {
     tidy(at);
     if (tables.has(parcel.id, at)) return;
@@ -32,15 +34,15 @@ export function parcelWrites(database: Database, maxBytes: number, now: () => nu
   };
   const take = (limit: number, leaseMs: number, at: number) => tables.take(limit, at, at + leaseMs);
   return {
-    publish: (parcel) => writes.write(() => add(parcel, now())),
-    take: (limit, leaseMs) => writes.write(() => take(limit, leaseMs, now())),
+    publish: (parcel) => writes.write(() => add(parcel, wholeNow())),
+    take: (limit, leaseMs) => writes.write(() => take(limit, leaseMs, wholeNow())),
     settle: async (number, refused) => {
       await writes.write(() => tables.settle(number, refused));
     },
     postpone: (number, attempt, delayMs) =>
       writes.write(() => {
-        const at = now();
-        tables.postpone(number, attempt, at, at + delayMs);
+        const at = wholeNow();
+        tables.postpone(number, attempt, at, at + Math.ceil(delayMs));
       }),
     async [Symbol.asyncDispose]() {
       await writes[Symbol.asyncDispose]();

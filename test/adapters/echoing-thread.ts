@@ -21,4 +21,7 @@ const target = {
   async [Symbol.asyncDispose]() {},
 };
 
-answerQuestions(async () => target);
+answerQuestions(async () => {
+  if (workerData.isBroken) throw new FlagError('failed_precondition', 'cannot be opened');
+  return target;
+});

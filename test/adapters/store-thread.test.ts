@@ -49,6 +49,12 @@ describe('a thread of a store', () => {
     expect(await asked.ask('number', [])).not.toBe(before);
   });
 
+  it('rejects with the reason why it could not be opened, each time', async () => {
+    await using asked = new StoreThread(ENTRY, { isBroken: true }, 60_000);
+    for (const _ of [1, 2])
+      await expect(asked.ask('number', [])).rejects.toMatchObject({ kind: 'failed_precondition' });
+  });
+
   it('ends when it is asked nothing for a while, and starts again', async () => {
     await using asked = thread(5);
     const before = await asked.ask('number', []);

@@ -36,7 +36,7 @@ type Service = ServiceImpl<typeof wire.AnalyticsService>;
 type Previews = Pick<Service, 'previewReach' | 'previewChange'>;
 
 const SAMPLE_SIZE = 10_000;
-const MAX_SAMPLE_SIZE = 100_000;
+const MAX_SAMPLE_SIZE = 20_000;
 const EXAMPLES = 3;
 const MAX_EXAMPLES = 20;
 

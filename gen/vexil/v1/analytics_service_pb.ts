@@ -1028,7 +1028,7 @@ export type PreviewReachRequest = Message<"vexil.v1.PreviewReachRequest"> & {
   endTime?: Timestamp | undefined;
 
   /**
-   * 0: 10000. At most 100000.
+   * 0: 10000. At most 20000.
    *
    * @generated from field: uint32 sample_size = 7;
    */
@@ -1201,7 +1201,7 @@ export type PreviewChangeRequest = Message<"vexil.v1.PreviewChangeRequest"> & {
   endTime?: Timestamp | undefined;
 
   /**
-   * 0: 10000. At most 100000.
+   * 0: 10000. At most 20000.
    *
    * @generated from field: uint32 sample_size = 9;
    */

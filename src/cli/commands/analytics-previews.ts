@@ -104,7 +104,7 @@ function ofSample(command: Command): Command {
   return command
     .option('--by <attribute>', 'tell apart by this attribute (repeatable)', collect)
     .option('--by-segment <key>', 'tell apart by this segment; default: all (repeatable)', collect)
-    .option('--sample <number>', 'how many contexts to evaluate; default: 10000');
+    .option('--sample <number>', 'how many contexts to evaluate, up to 20000; default: 10000');
 }
 
 function parseSample(options: SampleOptions) {

@@ -44,7 +44,7 @@ export async function useOfFlags(
   place: RecordedPlace,
   query: UseQuery,
 ): Promise<UseOfFlag[]> {
-  const days = inWholeSteps(query, 'day');
+  const days = inWholeSteps(query, 'day', 'start_time');
   const activity = await store.activity(place, days);
   const points = await store.series(place, { ...days, step: 'day' });
   const seen = new Map(activity.map((each) => [each.flag, each]));

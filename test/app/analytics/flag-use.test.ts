@@ -84,3 +84,10 @@ it('marks temporary flags that are overdue, or answer everybody the same', async
     ['steady', false, []],
   ]);
 });
+
+it('is not told of a period that nobody can have meant', async () => {
+  const query = { from: 0, to: NOW, unusedDays: 30 };
+  await expect(useOfFlags(store, stateWith(), HERE, query)).rejects.toThrow(
+    'start_time: makes this a period',
+  );
+});

@@ -10,6 +10,7 @@ import {
   type SubjectDocument,
 } from './exposure-documents.ts';
 import { acknowledged, type Hours, type PlacedHour } from './exposure-hours.ts';
+import type { Notes } from './exposure-notes.ts';
 import { chunksOf } from './exposure-pieces.ts';
 import type { Roller } from './exposure-roll.ts';
 import { rowsIn, withRows } from './exposure-rows.ts';
@@ -73,6 +74,7 @@ export function openErasing(
   all: ExposureCollections,
   hours: Hours,
   roller: Roller,
+  notes: Notes,
   tidier: Tidier,
   changes: Changes,
 ): Pick<ExposureStore, 'erase'> {
@@ -86,6 +88,12 @@ export function openErasing(
       );
       const events = await mongo.run((reading) =>
         all.events.find({ ...own, 'events.subject': subject }, acknowledged(reading)).toArray(),
+      );
+      await mongo.run(() =>
+        all.contexts.updateMany(
+          { ...own, 'contexts.subject': subject },
+          { $pull: { contexts: { subject } } },
+        ),
       );
       for (const document of rows) erased.evaluations += await changes.rows(document, isKept);
       for (const document of events) erased.events += await changes.events(document, isKept);
@@ -105,7 +113,7 @@ export function openErasing(
       );
       erased.evaluations += evaluations;
       erased.events += events;
-      if ((await hours.replace(seen, {})) !== undefined) {
+      if ((await hours.replace(seen, { era: randomUUID() })) !== undefined) {
         // What somebody who died has left behind may name them as well.
         await tidier.tidy(at, Infinity);
         return erased;
@@ -141,8 +149,9 @@ export function openErasing(
   return {
     async erase(place, subject) {
       if (subject === '') return { evaluations: 0, events: 0, contexts: 0 };
-      // So that nothing of it is in a part any more.
+      // So that nothing of it is in a part any more, and it is noted where it is.
       await roller.settle(place);
+      await notes.noteAll(place);
       return await eraseAll(place, subject);
     },
   };

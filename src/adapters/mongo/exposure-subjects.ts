@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { AnyBulkWriteOperation, Filter } from 'mongodb';
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { compareCodePoints } from '../../core/canonical-json.ts';
 import type { ContextSample, Period, RecordedContext, RecordedPlace } from '../../ports/exposure-store.ts';
-import { entryIn } from './exposure-cells.ts';
 import type { ExposureCollections } from './exposure-collections.ts';
-import type { OpenPart } from './exposure-content.ts';
-import { FORMAT, type SubjectDocument } from './exposure-documents.ts';
+import { type ContextEntry, FORMAT, type SubjectDocument } from './exposure-documents.ts';
 import { acknowledged } from './exposure-hours.ts';
 import { chunksOf } from './exposure-pieces.ts';
 import { elsewhere, isDuplicate } from './mongo-errors.ts';
@@ -15,20 +13,29 @@ import type { Mongo } from './open-mongo.ts';
 const PIECE_SUBJECTS = 500;
 const ATTEMPTS = 50;
 
-/** A roll that notes what is in it. */
+/** What is to be noted of one subject. */
+export interface Seen {
+  /** The last variation of each flag. */
+  readonly got: Map<string, { readonly at: number; readonly variation: string }>;
+  readonly hours: Set<number>;
+  firstAt: number;
+  context?: ContextEntry;
+}
+
 export interface Noting {
   readonly place: RecordedPlace;
-  readonly roll: string;
-  readonly parts: readonly OpenPart[];
-  /** Whether nobody has changed the hour since the roll was begun. */
+  /** Another one for each noting. */
+  readonly stamp: string;
+  readonly seen: ReadonlyMap<string, Seen>;
+  /** Whether nobody has noted or erased anything of the hour since this was begun. */
   readonly isCurrent: () => Promise<boolean>;
 }
 
 /** Who was seen, with what, and which variations they got last. */
 export interface Subjects {
   /**
-   * Notes what is in these parts: any number of times, in any order. False if the hour has changed: then whoever changed
-   * it has noted all of it, and perhaps erased some of it again, of which nothing comes back.
+   * Notes it: any number of times, in any order. False once that is not current any more: then somebody else has noted
+   * it, and somebody may have erased some of it again, of which nothing comes back.
    */
   note(noting: Noting): Promise<boolean>;
   sample(place: RecordedPlace, query: Period & { readonly limit: number }): Promise<ContextSample>;
@@ -37,13 +44,6 @@ export interface Subjects {
     flag: string,
     subjects: readonly string[],
   ): Promise<Map<string, string>>;
-}
-
-interface Seen {
-  readonly got: Map<string, { readonly at: number; readonly variation: string }>;
-  readonly hours: Set<number>;
-  firstAt: number;
-  context?: RecordedContext;
 }
 
 type Known = Pick<SubjectDocument, '_id' | 'noted' | 'seenAt'>;
@@ -59,7 +59,7 @@ export function openSubjects(mongo: Mongo, { subjects }: ExposureCollections): S
 
   /** Those that somebody else noted something of meanwhile; undefined if the hour has changed. */
   async function noteSome(
-    { place, roll, isCurrent }: Noting,
+    { place, stamp, isCurrent }: Noting,
     some: readonly (readonly [string, Seen])[],
   ): Promise<(readonly [string, Seen])[] | undefined> {
     const ids = some.map(([subject]) => subjectId(place, subject));
@@ -67,7 +67,7 @@ export function openSubjects(mongo: Mongo, { subjects }: ExposureCollections): S
     // Nothing can have been erased before this: what is erased from now on, is not as it was known.
     if (!(await isCurrent())) return undefined;
     const operations = some.map(([subject, seen]) =>
-      noteOf(place, roll, subject, seen, known.get(subjectId(place, subject))),
+      noteOf(place, stamp, subject, seen, known.get(subjectId(place, subject))),
     );
     try {
       await mongo.run(() => subjects.bulkWrite(operations, { ordered: false }));
@@ -75,12 +75,12 @@ export function openSubjects(mongo: Mongo, { subjects }: ExposureCollections): S
       if (!isDuplicate(error)) throw error;
     }
     const noted = await knownOf(ids);
-    return some.filter(([subject]) => noted.get(subjectId(place, subject))?.noted !== roll);
+    return some.filter(([subject]) => noted.get(subjectId(place, subject))?.noted !== stamp);
   }
 
   return {
     async note(noting) {
-      for (const piece of chunksOf([...seenIn(noting.parts)], PIECE_SUBJECTS)) {
+      for (const piece of chunksOf([...noting.seen], PIECE_SUBJECTS)) {
         let left: readonly (readonly [string, Seen])[] | undefined = piece;
         for (let attempt = 0; left !== undefined && left.length > 0; attempt++) {
           if (attempt === ATTEMPTS) throw elsewhere();
@@ -126,39 +126,19 @@ export function subjectId({ project, environment }: RecordedPlace, subject: stri
     .digest('base64url');
 }
 
-function seenIn(parts: readonly OpenPart[]): Map<string, Seen> {
-  const seen = new Map<string, Seen>();
-  const of = (subject: string) =>
-    entryIn(seen, subject, (): Seen => ({ got: new Map(), hours: new Set(), firstAt: Infinity }));
-  for (const { evaluations, events, contexts, hour } of parts) {
-    for (const { subject, flag, time: at, variation } of evaluations) {
-      if (subject === '') continue;
-      const one = of(subject);
-      const known = one.got.get(flag);
-      one.hours.add(hour);
-      one.firstAt = Math.min(one.firstAt, at);
-      if (known === undefined || isLater({ at, variation }, known)) one.got.set(flag, { at, variation });
-    }
-    for (const { subject } of events) if (subject !== '') of(subject).hours.add(hour);
-    for (const context of contexts) {
-      const one = of(context.subject);
-      one.firstAt = Math.min(one.firstAt, context.seenAt);
-      if (one.context === undefined || one.context.seenAt <= context.seenAt) one.context = context;
-    }
-  }
-  return seen;
-}
-
 /** As MongoDB compares the two with $max. */
-function isLater(a: { at: number; variation: string }, b: { at: number; variation: string }): boolean {
+export function isLater(
+  a: { readonly at: number; readonly variation: string },
+  b: { readonly at: number; readonly variation: string },
+): boolean {
   if (a.at !== b.at) return a.at > b.at;
-  return Buffer.compare(Buffer.from(a.variation), Buffer.from(b.variation)) > 0;
+  return a.variation !== b.variation && compareCodePoints(a.variation, b.variation) > 0;
 }
 
 /** Without effect if anybody has noted anything since it was known so. */
 function noteOf(
   place: RecordedPlace,
-  roll: string,
+  stamp: string,
   subject: string,
   { got, hours, firstAt, context }: Seen,
   known: Known | undefined,
@@ -171,9 +151,9 @@ function noteOf(
     ...(hours.size > 0 && { firstHour: Math.min(...hours) }),
   };
   const isNewer = context !== undefined && context.seenAt >= (known?.seenAt ?? 0);
-  const seen = isNewer && { attributes: canonicalJson(context.attributes), seenAt: context.seenAt };
+  const seen = isNewer && { attributes: context.attributes, seenAt: context.seenAt };
   const update = {
-    $set: { format: FORMAT, project, environment, subject, order: _id, noted: roll, ...seen },
+    $set: { format: FORMAT, project, environment, subject, order: _id, noted: stamp, ...seen },
     $unset: { erasedAt: '' },
     ...(got.size > 0 && { $max: latest }),
     ...(Object.keys(firsts).length > 0 && { $min: firsts }),

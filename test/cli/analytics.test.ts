@@ -63,7 +63,7 @@ describe('series', () => {
       'a     off         ▄           4    25.0%  2',
       'a     on         █  ▄         12   75.0%  3',
       '',
-      '2030-01-01T00:00:00Z to 2030-01-01T04:00:00Z, a column is 60 m',
+      '2030-01-01T00:00:00Z to 2030-01-01T04:00:00Z, a column is 1 h',
       '',
     ]);
     expect(last).toMatchObject({

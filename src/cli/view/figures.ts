@@ -14,7 +14,6 @@ import { Reason } from '../../../gen/vexil/v1/evaluation_pb.ts';
 import { enumWord } from '../parse/enumeration.ts';
 import type { Paint } from '../printer.ts';
 import { bar, condensed, shareText, shortNumber, sparkline } from './chart.ts';
-import { spanText } from './fleet.ts';
 import { table } from './table.ts';
 import { formatTime } from './time.ts';
 
@@ -24,10 +23,13 @@ const NUMBERS_WIDTH = 25;
 const CHART_WIDTHS = { least: 12, most: 40 };
 const BAR_WIDTH = 12;
 
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 const STEP_MS: ReadonlyMap<TimeStep, number> = new Map([
-  [TimeStep.MINUTE, 60_000],
-  [TimeStep.HOUR, 3_600_000],
-  [TimeStep.DAY, 86_400_000],
+  [TimeStep.MINUTE, MINUTE_MS],
+  [TimeStep.HOUR, HOUR_MS],
+  [TimeStep.DAY, DAY_MS],
 ]);
 
 /** A line of columns for each variation, all on one scale. With `byReason`, for each variation and reason. */
@@ -198,8 +200,10 @@ export function variationText(variation: string): string {
   return variation === '' ? '(none)' : variation;
 }
 
+/** In the largest unit of which it is a whole number. */
 function columnText(ms: number): string {
-  return ms === 86_400_000 ? '1 d' : spanText(ms);
+  if (ms % DAY_MS === 0) return `${ms / DAY_MS} d`;
+  return ms % HOUR_MS === 0 ? `${ms / HOUR_MS} h` : `${ms / MINUTE_MS} m`;
 }
 
 function sumOf(values: readonly number[]): number {

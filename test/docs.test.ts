@@ -12,6 +12,7 @@ import { KeyService } from '../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../gen/vexil/v1/project_service_pb.ts';
 import { ReleaseService } from '../gen/vexil/v1/release_service_pb.ts';
 import { SegmentService } from '../gen/vexil/v1/segment_service_pb.ts';
+import { TelemetryService } from '../gen/vexil/v1/telemetry_service_pb.ts';
 import { bucketOf, salted } from '../src/core/buckets.ts';
 import { loadConfig } from '../src/server/config.ts';
 
@@ -112,6 +113,7 @@ describe('docs/operations.md', () => {
 describe('docs/api.md', () => {
   it.each<DescService>([
     EvaluationService,
+    TelemetryService,
     ProjectService,
     FlagService,
     SegmentService,

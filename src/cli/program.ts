@@ -34,6 +34,11 @@ const nouns: readonly Noun[] = [
     summary: 'what was recorded: how flags are used, and what a change would do',
     load: () => import('./commands/analytics.ts'),
   },
+  {
+    name: 'report',
+    summary: 'say that somebody got a variation, or that something happened to them',
+    load: () => import('./commands/report.ts'),
+  },
   { name: 'eval', summary: 'evaluate flags, and see why', load: () => import('./commands/eval.ts') },
   { name: 'watch', summary: 'follow changes as they happen', load: () => import('./commands/watch.ts') },
   {

@@ -20,6 +20,7 @@ import { DEFAULT_CONTEXT_LIMITS } from '../app/decisions.ts';
 import { LateQueue } from '../app/exposures/late-queue.ts';
 import { openLate } from '../app/exposures/late-store.ts';
 import type { Recorder } from '../app/exposures/recorder.ts';
+import { Reports } from '../app/exposures/reports.ts';
 import type { Writing } from '../app/exposures/writing.ts';
 import { Fleet } from '../app/fleet.ts';
 import type { Self } from '../app/fleet-own-report.ts';
@@ -81,6 +82,8 @@ export interface App extends AsyncDisposable {
   readonly hub: WatchHub;
   /** Undefined: nothing is recorded. */
   readonly recorder: Recorder | undefined;
+  /** What callers report. Undefined: nothing is recorded. */
+  readonly reports: Reports | undefined;
   /** What was recorded, on its way and in tables. Undefined: nothing is recorded. */
   readonly exposures: Exposures | undefined;
   readonly links: Links;
@@ -329,6 +332,7 @@ async function assemble(
       ...{ catalog, clock, pepper, process: self.id, report, dataPath: data.path, leads },
     }));
   const recorder = work?.recorder;
+  const reports = recorder && new Reports(recorder, clock);
   const watch: WatchParts = { catalog, access, clock, hub, recorder, ending, options };
   const contextLimits = DEFAULT_CONTEXT_LIMITS;
   return {
@@ -339,6 +343,7 @@ async function assemble(
       fleet,
       hub,
       recorder,
+      reports,
       exposures,
       pepper,
       random: randomBytes,

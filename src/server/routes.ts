@@ -10,6 +10,7 @@ import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
 import { ReleaseService } from '../../gen/vexil/v1/release_service_pb.ts';
 import { SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
+import { TelemetryService } from '../../gen/vexil/v1/telemetry_service_pb.ts';
 import { analyticsService } from '../rpc/analytics-service.ts';
 import { evaluationService } from '../rpc/evaluation-service.ts';
 import { flagService } from '../rpc/flag-service.ts';
@@ -21,10 +22,11 @@ import { projectService } from '../rpc/project-service.ts';
 import { reflectionRoutes } from '../rpc/reflection.ts';
 import { releaseService } from '../rpc/release-service.ts';
 import { segmentService } from '../rpc/segment-service.ts';
+import { telemetryService } from '../rpc/telemetry-service.ts';
 import type { App } from './compose.ts';
 import type { Config, Exposure } from './config.ts';
 
-const EVALUATION: readonly DescService[] = [EvaluationService, Health];
+const EVALUATION: readonly DescService[] = [EvaluationService, TelemetryService, Health];
 const MANAGEMENT: readonly DescService[] = [
   ProjectService,
   FlagService,
@@ -54,6 +56,7 @@ export function routesOf(
   return (router) => {
     router.service(Health, healthService(health, stopping));
     router.service(EvaluationService, evaluationService(app.evaluation));
+    router.service(TelemetryService, telemetryService(app));
     if (manages) {
       router.service(ProjectService, projectService(app), STRICT);
       router.service(FlagService, flagService(app), STRICT);

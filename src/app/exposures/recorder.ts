@@ -222,5 +222,5 @@ export class Recorder implements AsyncDisposable {
 }
 
 function stopped(): FlagError {
-  return new FlagError('unavailable', 'the service is stopping', { reason: 'SHUTTING_DOWN' });
+  return new FlagError('unavailable', 'the service is stopping', { reason: 'STOPPING' });
 }

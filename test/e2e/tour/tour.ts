@@ -10,6 +10,7 @@ import { releasesTour } from './releases.ts';
 import { rulesTour } from './rules.ts';
 import { segmentsTour } from './segments.ts';
 import { settingsTour } from './settings.ts';
+import { telemetryTour } from './telemetry.ts';
 
 /**
  * Tours go through the unary methods of a service, each at its best and at least once refused, with whatever
@@ -32,6 +33,7 @@ export const TOURS: readonly (readonly [claim: string, run: (tour: Tour) => Prom
   ['tells, compares, verifies and reverts history', historyTour],
   ['waits for replicas and lists them', fleetTour],
   ['evaluates flags and shakes hands', evaluationTour],
+  ['reports exposures and events', telemetryTour],
   ['sees what was evaluated, and what a change would do', analyticsTour],
 ];
 

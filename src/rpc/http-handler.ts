@@ -32,6 +32,7 @@ export interface RefusedCall {
   readonly protocol: WireFormat['protocol'];
   readonly code: Code;
   readonly durationMs: number;
+  readonly traceparent: string | null | undefined;
 }
 
 export interface HttpHandlerOptions {
@@ -164,6 +165,7 @@ async function guard(
       protocol: format.protocol,
       code,
       durationMs: performance.now() - startedAt,
+      traceparent: call.header.get(TRACEPARENT),
     });
   };
   if (!isQuery) return { ...call, body: guardBody(guarded, bytesOf(call), refused) };
@@ -212,7 +214,14 @@ function answerUnknown(request: Request, response: Response, { onRefused }: Http
     answer(response, 404);
     return;
   }
-  onRefused?.({ method: undefined, protocol: format.protocol, code: Code.Unimplemented, durationMs: 0 });
+  const traceparent = request.headers[TRACEPARENT]?.toString();
+  onRefused?.({
+    method: undefined,
+    protocol: format.protocol,
+    code: Code.Unimplemented,
+    durationMs: 0,
+    traceparent,
+  });
   const message = 'unknown method';
   const contentType = request.headers['content-type'] ?? '';
   if (format.protocol === 'connect')

@@ -384,7 +384,8 @@ function selfOf(config: NamedConfig, version: string, clock: Clock): Self {
   return { id: randomUUID(), name: config.replicaName, version, startedAt };
 }
 
-function replicaNameOf({ replicaName }: Config, role: Role): string {
+/** What others call this process. */
+export function replicaNameOf({ replicaName }: Config, role: Role): string {
   if (role.kind !== 'worker') return replicaName ?? `${hostname()}-${process.pid}`;
   return `${replicaName ?? `${hostname()}-${process.ppid}`} worker ${role.number}`;
 }

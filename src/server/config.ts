@@ -14,6 +14,7 @@ import {
 import type { FreshnessOptions } from './freshness.ts';
 import type { ConnectionLimits } from './listen.ts';
 import { addSecretsFromFiles } from './secret-file.ts';
+import { type TraceSettings, tracesOf } from './traces-config.ts';
 import { type Roles, retentionOf, rolesOf, WRITING_VARIABLES } from './writing-config.ts';
 
 /** Which port serves something, if any. */
@@ -70,6 +71,7 @@ export interface Config {
   /** For how long the tables that are made of exposures keep what. */
   readonly retention: RetentionTimes;
   readonly admission: AdmissionLimits;
+  readonly traces: TraceSettings;
   readonly limits: Limits;
 }
 
@@ -150,7 +152,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const tls = tlsOf(given, violations);
   const fleet = fleetOf(given, violations);
   if (violations.length > 0 || !parsed.success) throw configError(violations);
-  return { ...toConfig(parsed.data, tls, limits), fleet };
+  return { ...toConfig(parsed.data, tls, limits), fleet, traces: tracesOf(env) };
 }
 
 /** One line per setting, for people and logs, without secrets. */
@@ -211,7 +213,7 @@ function toConfig(
   given: z.infer<typeof Variables>,
   tls: TlsPaths | undefined,
   limits: Limits,
-): Omit<Config, 'fleet'> {
+): Omit<Config, 'fleet' | 'traces'> {
   const local = isLoopback(given.VEXIL_HOST);
   const exposure = local ? 'public' : 'management';
   return {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import type { Report } from '../app/quarantine.ts';
 import type { Refused } from '../rpc/refusal.ts';
-import { type App, compose, lockDirectory, processClock, type Role } from './compose.ts';
+import { type App, compose, lockDirectory, processClock, type Role, replicaNameOf } from './compose.ts';
 import type { Config, Exposure } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { observeRecorder } from './exposure-gauges.ts';
@@ -16,6 +17,7 @@ import { createReadiness, type Readiness } from './readiness.ts';
 import { createRefusalLog } from './refusal-log.ts';
 import { SERVICE_NAMES } from './service-names.ts';
 import { readTlsFiles } from './tls-files.ts';
+import { withTraces } from './with-traces.ts';
 import { observeWriting } from './writing-gauges.ts';
 
 /** One process of the service, running, but with no port open yet. */
@@ -37,7 +39,6 @@ export interface ServiceProcess {
 export async function openProcess(config: Config, role: Role): Promise<ServiceProcess> {
   const logger = createLogger(config.logLevel);
   const readiness = createReadiness(SERVICE_NAMES);
-  const metrics = createMetrics();
   const data = openDataDirectory(config.dataDir);
   // Workers are in it with their owner.
   const lock = role.kind === 'worker' ? undefined : await lockDirectory(data.path, { as: 'vexil serve' });
@@ -47,6 +48,7 @@ export async function openProcess(config: Config, role: Role): Promise<ServicePr
   const lifecycle = createLifecycle({ readiness, drainDelayMs, shutdownMs, clock: processClock, log });
   const report = (problem: string, details: Readonly<Record<string, unknown>>) =>
     logger.warn(details, problem);
+  const metrics = await openMetrics(config, role, report);
   const abandon = (error: unknown) => {
     logger.fatal({ err: error }, 'must not serve, and stops');
     void lifecycle.stop().then(() => process.exit(1));
@@ -68,6 +70,11 @@ export async function openProcess(config: Config, role: Role): Promise<ServicePr
     lock?.[Symbol.dispose]();
     throw error;
   }
+}
+
+async function openMetrics(config: Config, role: Role, report: Report): Promise<Metrics> {
+  const process = { instance: replicaNameOf(config, role), version: versionOfThis() };
+  return await withTraces(createMetrics(), config.traces, { ...process, clock: processClock, report });
 }
 
 function refusedOf(logger: Logger, metrics: Metrics, lifecycle: Lifecycle): Refused {

@@ -30,7 +30,9 @@ const definitions = loadSync(
       'history_service',
       'key_service',
     ].map((file) => `vexil/v1/${file}.proto`),
-    ...['project_service', 'release_service', 'segment_service'].map((file) => `vexil/v1/${file}.proto`),
+    ...['project_service', 'release_service', 'segment_service', 'telemetry_service'].map(
+      (file) => `vexil/v1/${file}.proto`,
+    ),
     'grpc/health/v1/health.proto',
     'grpc/reflection/v1/reflection.proto',
     'grpc/reflection/v1alpha/reflection.proto',

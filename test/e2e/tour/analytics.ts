@@ -2,6 +2,8 @@ import { expect } from 'vitest';
 import { list, text } from '../../support/calls.ts';
 import { NO_WRITE_SCOPE, newFlag, newKey, newProject, newReader, type Tour } from './tour.ts';
 
+/** What is recorded takes a moment to be stored. */
+const PATIENCE = { timeout: 20_000, interval: 200 };
 const OTHER_PROJECT = { code: 'PERMISSION_DENIED', reason: 'KEY_OF_ANOTHER_PROJECT' } as const;
 
 export async function analyticsTour({ calls, prefix }: Tour): Promise<void> {
@@ -28,14 +30,20 @@ async function somebodyEvaluates({ calls }: Tour, parent: string, place: string)
   }
   const request = { parent: place, flag: 'checkout' };
   await expect
-    .poll(async () => list(await calls.ok('AnalyticsService/QueryEvaluations', request), 'totals'), {
-      timeout: 20_000,
-      interval: 200,
-    })
+    .poll(async () => list(await calls.ok('AnalyticsService/QueryEvaluations', request), 'totals'), PATIENCE)
     .toMatchObject([{ variation: 'off', count: '4', subjects: '4' }]);
   expect(await calls.as(token).ok('AnalyticsService/QueryEvaluations', request)).toMatchObject({
     step: 'TIME_STEP_HOUR',
   });
+  const about = (targetingKey: string) => ({ context: { targetingKey } });
+  const events = [
+    { name: 'boom', kind: 'EVENT_KIND_ERROR', ...about('anna') },
+    { name: 'boom', kind: 'EVENT_KIND_CRASH', ...about('anna') },
+    { name: 'order', value: 12.5, ...about('bert') },
+    { name: 'order', value: 7.5, ...about('bert') },
+    { name: 'order', value: 100, ...about('stranger') },
+  ];
+  await calls.as(token).ok('TelemetryService/ReportEvents', { events });
 }
 
 async function figures({ calls }: Tour, parent: string, place: string): Promise<void> {
@@ -55,10 +63,27 @@ async function figures({ calls }: Tour, parent: string, place: string): Promise<
   ]);
   await calls.refused('AnalyticsService/ListFlagActivity', backwards, noPeriod);
 
+  const order = { name, event: 'order' };
+  await expect
+    .poll(
+      async () => list(await calls.ok('AnalyticsService/GetFlagConversions', order), 'variations'),
+      PATIENCE,
+    )
+    .toMatchObject([
+      { variation: 'off', subjects: '4', convertedSubjects: '1', events: '2', sum: 20, mean: { value: 5 } },
+    ]);
+  const nameless = { code: 'INVALID_ARGUMENT', fields: ['event'] } as const;
+  await calls.refused('AnalyticsService/GetFlagConversions', { name }, nameless);
+
   const health = await calls.ok('AnalyticsService/GetFlagHealth', { name });
   expect(health).toMatchObject({
     health: {
-      variations: [{ variation: 'off', subjects: '4', sampleTooSmall: true, errorRate: {} }],
+      variations: [
+        {
+          ...{ variation: 'off', subjects: '4', affectedSubjects: '1', errors: '2', crashedSubjects: '1' },
+          ...{ errorRate: { value: 0.25 }, crashFree: { value: 0.75 }, sampleTooSmall: true },
+        },
+      ],
     },
   });
   await calls.refused(
@@ -70,11 +95,6 @@ async function figures({ calls }: Tour, parent: string, place: string): Promise<
   expect(list(healths, 'flags').map(({ flag }) => flag)).toEqual(['checkout']);
   const nowhere = { parent: `${parent}/environments/nowhere` };
   await calls.refused('AnalyticsService/ListFlagHealth', nowhere, { code: 'NOT_FOUND' });
-
-  const conversions = await calls.ok('AnalyticsService/GetFlagConversions', { name, event: 'order' });
-  expect(list(conversions, 'variations')).toMatchObject([{ variation: 'off', subjects: '4' }]);
-  const nameless = { code: 'INVALID_ARGUMENT', fields: ['event'] } as const;
-  await calls.refused('AnalyticsService/GetFlagConversions', { name }, nameless);
 }
 
 async function previews({ calls }: Tour, place: string): Promise<void> {

@@ -28,6 +28,8 @@ export interface ShippingParts {
   readonly random: () => number;
   readonly note?: AcceptedNote;
   readonly report: (problem: string, details: Readonly<Record<string, unknown>>) => void;
+  /** Called when there is something to tell that was not there at the last tick. */
+  readonly wake: () => void;
 }
 
 /** What somebody reports about one environment. Subjects are targeting keys. */
@@ -190,6 +192,7 @@ export class Shipping implements Disposable {
   #giveUp({ units, sequence, losses, id, bytes }: Outgoing): void {
     this.losses.add('too_large', units, sequence);
     this.losses.tellAgain(losses);
+    this.#parts.wake();
     this.#parts.report('a batch of exposures is too large for the queue', { id, bytes: bytes.length, units });
   }
 

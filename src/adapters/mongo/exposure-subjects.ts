@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AnyBulkWriteOperation, Filter } from 'mongodb';
+import type { AnyBulkWriteOperation, OptionalId } from 'mongodb';
 import { compareCodePoints } from '../../core/canonical-json.ts';
 import type { ContextSample, Period, RecordedContext, RecordedPlace } from '../../ports/exposure-store.ts';
 import type { ExposureCollections } from './exposure-collections.ts';
@@ -70,7 +70,10 @@ export function openSubjects(mongo: Mongo, { subjects }: ExposureCollections): S
       noteOf(place, stamp, subject, seen, known.get(subjectId(place, subject))),
     );
     try {
-      await mongo.run(() => subjects.bulkWrite(operations, { ordered: false }));
+      const { insertedCount, matchedCount } = await mongo.run(() =>
+        subjects.bulkWrite(operations, { ordered: false }),
+      );
+      if (insertedCount + matchedCount === some.length) return [];
     } catch (error) {
       if (!isDuplicate(error)) throw error;
     }
@@ -145,22 +148,28 @@ function noteOf(
 ): AnyBulkWriteOperation<SubjectDocument> {
   const { project, environment } = place;
   const _id = subjectId(place, subject);
-  const latest = Object.fromEntries([...got].map(([flag, last]) => [`got.${fieldOf(flag)}`, last]));
   const firsts = {
     ...(firstAt < Infinity && { firstAt }),
     ...(hours.size > 0 && { firstHour: Math.min(...hours) }),
   };
   const isNewer = context !== undefined && context.seenAt >= (known?.seenAt ?? 0);
-  const seen = isNewer && { attributes: context.attributes, seenAt: context.seenAt };
+  const about = {
+    ...{ format: FORMAT, project, environment, subject, order: _id, noted: stamp },
+    ...(isNewer && { attributes: context.attributes, seenAt: context.seenAt }),
+  };
+  const last = [...got].map(([flag, one]) => [fieldOf(flag), one] as const);
+  if (known === undefined) {
+    const document = { _id, ...about, ...firsts, got: Object.fromEntries(last), hours: [...hours] };
+    return { insertOne: { document: document as OptionalId<SubjectDocument> } };
+  }
   const update = {
-    $set: { format: FORMAT, project, environment, subject, order: _id, noted: stamp, ...seen },
+    $set: about,
     $unset: { erasedAt: '' },
-    ...(got.size > 0 && { $max: latest }),
+    ...(last.length > 0 && { $max: Object.fromEntries(last.map(([field, one]) => [`got.${field}`, one])) }),
     ...(Object.keys(firsts).length > 0 && { $min: firsts }),
     $addToSet: { hours: { $each: [...hours] } },
   };
-  const filter = { _id, noted: known?.noted ?? { $exists: false } } as Filter<SubjectDocument>;
-  return { updateOne: { filter, update: update as object, upsert: known === undefined } };
+  return { updateOne: { filter: { _id, noted: known.noted }, update: update as object } };
 }
 
 function contextIn({ subject, attributes, seenAt }: SubjectDocument): RecordedContext[] {

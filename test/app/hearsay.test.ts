@@ -76,6 +76,13 @@ describe('a replica that hears of what another fleet did to a copy of its log', 
     expect(flagsOf(production)).toEqual(['checkout']);
   });
 
+  it('looks it up within a fifth of a second', async () => {
+    await copy.commit('shop', createFlag(onFlag('foreign')));
+    await vi.waitFor(() => expect(flagsOf(production)).toEqual(['checkout', 'foreign']));
+    clock.advance(200);
+    await vi.waitFor(() => expect(flagsOf(production)).toEqual(['checkout']));
+  });
+
   it('does not follow a log that lacks what it has seen in it', async () => {
     await production.commit('shop', createFlag(onFlag('search')));
     await production.close();

@@ -65,7 +65,7 @@ export const brokenAccounts: readonly SeededBug<ExposureStore>[] = [
   },
   {
     bug: 'keeps the last letter of each id',
-    foundBy: 'keeps letters until they are removed, the first of each id, and lists them in code point order',
+    foundBy: 'keeps letters until they are removed, one of each id, and lists them in code point order',
     wrap: (store) => ({
       ...store,
       async bury(letter) {
@@ -75,8 +75,24 @@ export const brokenAccounts: readonly SeededBug<ExposureStore>[] = [
     }),
   },
   {
+    bug: 'forgets that a letter was buried again',
+    foundBy: 'keeps the first bytes of a letter, and what was said of it last',
+    wrap: (store) => ({
+      ...store,
+      async bury(letter) {
+        const known = await store.deadLetters(1_000);
+        if (!known.some(({ id }) => id === letter.id)) await store.bury(letter);
+      },
+    }),
+  },
+  {
+    bug: 'removes a letter whatever happened to it since',
+    foundBy: 'removes a letter that was buried at that time, and none that was buried again',
+    wrap: (store) => ({ ...store, exhume: (id) => store.exhume(id) }),
+  },
+  {
     bug: 'lists letters by UTF-16 units',
-    foundBy: 'keeps letters until they are removed, the first of each id, and lists them in code point order',
+    foundBy: 'keeps letters until they are removed, one of each id, and lists them in code point order',
     wrap: (store) => ({
       ...store,
       deadLetters: async (limit, after) =>

@@ -1,26 +1,26 @@
 import { writeSync } from 'node:fs';
-import { openSqliteExposureStore } from '../../src/adapters/sqlite/exposure-store.ts';
-import { batch, evaluation, START } from '../contract/exposure-samples.ts';
+import { createMongoExposureStore } from '../../src/adapters/mongo/exposure-store.ts';
+import { openMongo } from '../../src/adapters/mongo/open-mongo.ts';
+import { manyBatch } from './exposure-batches.ts';
 
 /**
- * A process that stores one batch after the other as fast as it can, several at once and every one twice, from the given
- * sequence on, and prints the sequences that were acknowledged. Arguments: the data directory and the first sequence.
+ * A process that stores batches as fast as it can, puts them together and in order, and prints the sequence of each that
+ * is stored. Arguments: the URI and the name of a database, and the first sequence.
  */
-const [directory, first] = process.argv.slice(2);
-if (directory === undefined || first === undefined) throw new Error('needs a directory and a sequence');
+const [uri, database, first] = process.argv.slice(2);
+if (uri === undefined || database === undefined) throw new Error('needs a URI and a database');
 
-export const BATCH_SIZE = 40;
-const AT_ONCE = 3;
+const mongo = openMongo({ uri, database });
+const store = createMongoExposureStore(mongo, { partsPerRoll: 3, rollsPerMerge: 2 });
 
-const store = await openSqliteExposureStore(directory);
-for (let next = Number(first); ; next += AT_ONCE) {
-  const sequences = Array.from({ length: AT_ONCE }, (_, index) => next + index);
-  const storing = [...sequences, ...sequences].map(async (sequence) => {
-    const evaluations = Array.from({ length: BATCH_SIZE }, (_, index) =>
-      evaluation({ subject: `subject-${(sequence * index) % 50}`, time: START + index * 1_000 }),
-    );
-    await store.store(batch({ sequence, evaluations, acceptedSoFar: sequence * BATCH_SIZE }));
+async function storeFrom(start: number): Promise<void> {
+  for (let sequence = start; ; sequence += 2) {
+    const result = await store.store(manyBatch(sequence));
+    if (result === 'conflict') throw new Error('there is another batch of this name');
     writeSync(1, `${sequence}\n`);
-  });
-  await Promise.all(storing);
+    if (sequence % 9 === 0) await store.expire({ rowsBefore: 0, minutesBefore: 0, rollupsBefore: 0 });
+  }
 }
+
+const start = Number(first);
+await Promise.all([storeFrom(start), storeFrom(start + 1)]);

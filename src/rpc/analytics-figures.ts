@@ -1,11 +1,11 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { ServiceImpl } from '@connectrpc/connect';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import * as wire from '../../gen/vexil/v1/analytics_service_pb.ts';
 import { conversionsOf } from '../app/analytics/conversions.ts';
 import { useOfFlags } from '../app/analytics/flag-use.ts';
 import { healthOf } from '../app/analytics/health.ts';
 import { evaluationHistory } from '../app/analytics/series.ts';
-import { invalid } from '../core/errors.ts';
+import { FlagError, invalid } from '../core/errors.ts';
 import { DAY_MS } from '../core/time.ts';
 import { figuresOf, figuresOfFlag, periodFrom } from './analytics-place.ts';
 import { type AnalyticsServiceDeps, recordedIn } from './analytics-service.ts';
@@ -29,6 +29,9 @@ type Figures = Pick<
 
 const UNUSED_DAYS = 30;
 const MAX_UNUSED_DAYS = 3_650;
+/** Each is worked out from all that was recorded of a flag in the period. */
+const HEALTHS = 20;
+const MAX_HEALTHS = 100;
 
 /** Sums that tell nothing of anybody in particular, so server keys may see them too. */
 export function figureMethods(deps: AnalyticsServiceDeps): Figures {
@@ -90,14 +93,17 @@ function healthMethods(
     async listFlagHealth(request, context) {
       const place = figuresOf(catalog, context, request.parent);
       const period = periodFrom(request, clock, DAY_MS);
-      const store = recordedIn(deps).store;
+      const { store } = recordedIn(deps);
       const { flags } = catalog.state(place.project);
       const seen = await store.activity(place, period);
       const known = seen.filter(({ flag, lastAt }) => lastAt >= period.from && flags.has(flag));
       const binding = bindingOf(wire.ListFlagHealthRequestSchema, request);
-      const { items, nextPageToken, total } = pageOf(known, ({ flag }) => flag, request, binding);
+      const { pageToken } = request;
+      const asked = { pageToken, pageSize: Math.min(request.pageSize || HEALTHS, MAX_HEALTHS) };
+      const { items, nextPageToken, total } = pageOf(known, ({ flag }) => flag, asked, binding);
       const healths: wire.FlagHealth[] = [];
       for (const { flag } of items) {
+        expectWaiting(context);
         const worst = (await healthOf(store, place, { ...period, flag })).slice(0, 1);
         const name = settingsName(place.project, place.environment, flag);
         healths.push(healthMessage(name, flag, worst, period));
@@ -126,4 +132,8 @@ function stepFrom(step: wire.TimeStep) {
   if (known === undefined && step !== wire.TimeStep.UNSPECIFIED)
     throw invalid([{ path: 'step', message: 'is not a known step' }]);
   return known;
+}
+
+function expectWaiting({ signal }: HandlerContext): void {
+  if (signal.aborted) throw new FlagError('cancelled', 'nobody waits for the answer');
 }

@@ -92,7 +92,7 @@ function registerHealth(analytics: Command, open: OpenSession): void {
         if (health.variations.length === 0) session.print.note('nobody got any variation');
         return session.show(FlagHealthSchema, health, () => healthText(health, paint));
       }
-      const filter = { parent: await session.scope.environment(), pageSize, ...period };
+      const filter = { parent: await session.scope.environment(), ...period };
       const flags = await collectPages(async (pageToken) => {
         const page = await session.call(method.listFlagHealth, { ...filter, pageToken });
         return { items: page.flags, nextPageToken: page.nextPageToken };

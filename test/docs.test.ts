@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import type { DescEnum, DescService } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
+import { AnalyticsService } from '../gen/vexil/v1/analytics_service_pb.ts';
 import { OperatorSchema } from '../gen/vexil/v1/definitions_pb.ts';
 import { ErrorCodeSchema, EvaluationService, ReasonSchema } from '../gen/vexil/v1/evaluation_pb.ts';
 import { FlagService } from '../gen/vexil/v1/flag_service_pb.ts';
@@ -11,6 +12,7 @@ import { KeyService } from '../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../gen/vexil/v1/project_service_pb.ts';
 import { ReleaseService } from '../gen/vexil/v1/release_service_pb.ts';
 import { SegmentService } from '../gen/vexil/v1/segment_service_pb.ts';
+import { TelemetryService } from '../gen/vexil/v1/telemetry_service_pb.ts';
 import { bucketOf, salted } from '../src/core/buckets.ts';
 import { loadConfig } from '../src/server/config.ts';
 
@@ -111,6 +113,7 @@ describe('docs/operations.md', () => {
 describe('docs/api.md', () => {
   it.each<DescService>([
     EvaluationService,
+    TelemetryService,
     ProjectService,
     FlagService,
     SegmentService,
@@ -118,6 +121,7 @@ describe('docs/api.md', () => {
     KeyService,
     HistoryService,
     FleetService,
+    AnalyticsService,
   ])('lists every method of $name, and no other', (service) => {
     expect(firstCells(section(api, service.name)).sort()).toEqual(
       service.methods.map(({ name }) => name).sort(),

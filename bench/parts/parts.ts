@@ -2,6 +2,7 @@ import { codec } from '../codec/codec.ts';
 import { curves } from '../curves/curves.ts';
 import { evaluator } from '../evaluator/comparison.ts';
 import type { Part } from '../lib/part.ts';
+import { analytics } from './analytics.ts';
 import { evaluateAll } from './evaluate-all.ts';
 import { exposures } from './exposures.ts';
 import { fanout } from './fanout.ts';
@@ -14,6 +15,6 @@ import { workers } from './workers.ts';
 
 /** Everything that can be measured, in the order in which it is. */
 export const PARTS: readonly Part[] = [
-  ...[evaluator, codec, unary, evaluateAll, stream, fanout, fleet, idle, workers, exposures],
+  ...[evaluator, codec, unary, evaluateAll, stream, fanout, fleet, idle, workers, exposures, analytics],
   ...[curves, profile],
 ];

@@ -24,6 +24,8 @@ export interface FollowedParts extends LiveParts {
   readonly shared?: Projection | undefined;
 }
 
+/** However many changes are heard of, the log is not asked more often about each project. */
+const PROVE_MS = 200;
 const UNREADABLE = 'cannot read the log';
 
 /** Every project that this replica knows, and what makes each the same as in the log. */
@@ -31,6 +33,8 @@ export class FollowedProjects {
   readonly #parts: FollowedParts;
   readonly #followed = new Map<string, Followed & { live: LiveProject; epoch: number }>();
   readonly #complaints: Complaints;
+  /** Of these something was heard that is to be looked up. */
+  readonly #unproven = new Set<string>();
   /** What was restored turned out to be of another instance. */
   #isForeign = false;
 
@@ -76,7 +80,10 @@ export class FollowedProjects {
 
   /** Takes what somebody says is the newest change, or reads the log up to it. */
   async hear(live: LiveProject, revision: number, change: Change | undefined): Promise<void> {
-    if (change?.project === live.key && faultIn(change) === undefined && live.offer(change)) return;
+    if (change?.project === live.key && faultIn(change) === undefined && live.offer(change)) {
+      this.#proveSoon(live.key);
+      return;
+    }
     try {
       await live.fetch();
       // A run that was under way may have read the log before it had this.
@@ -84,6 +91,19 @@ export class FollowedProjects {
     } catch (error) {
       this.#complaints.make(UNREADABLE, live.key, { project: live.key, error });
     }
+  }
+
+  /** What was only heard has to be seen in the log before long, or it could be lost there without a trace. */
+  #proveSoon(project: string): void {
+    if (this.#unproven.has(project)) return;
+    this.#unproven.add(project);
+    this.#parts.clock.after(PROVE_MS, () => {
+      this.#unproven.delete(project);
+      // A log that is away is spoken of by whoever polls it.
+      this.of(project)
+        .rounds.next()
+        .catch(() => undefined);
+    });
   }
 
   /** Compares every project with these heads, asked for at that moment. Resolves to whether all could be read. */
@@ -132,8 +152,10 @@ export class FollowedProjects {
   }
 
   /** Whether what is known of a project is not to be served any more, because the log is to be believed. */
-  async #isGivenUp({ key, lineage, isUnproven }: LiveProject): Promise<boolean> {
+  async #isGivenUp(live: LiveProject): Promise<boolean> {
     const { log } = this.#parts;
+    const { key, lineage, isUnproven } = live;
+    if (await this.#isHearsay(live)) return true;
     const { adoptions } = await adoptionsIn(log, key);
     const known = new Set(lineage.adoptions.map(({ hash }) => hash));
     if (adoptions.some(({ hash }) => !known.has(hash))) return true;
@@ -143,6 +165,14 @@ export class FollowedProjects {
     const isForeign = first.hash !== lineage.genesis;
     if (key === SYSTEM) this.#isForeign = isForeign;
     return isForeign;
+  }
+
+  /** Whether the log contradicts only what a notice said: that may be of another fleet, on a copy of the log. */
+  async #isHearsay({ key, state, proven }: LiveProject): Promise<boolean> {
+    if (proven === undefined || proven.revision >= state.revision) return false;
+    if (proven.revision === 0) return true;
+    const [change] = await this.#parts.log.read(key, proven.revision - 1, 1);
+    return change?.hash === proven.hash;
   }
 
   async #readAnew(old: LiveProject): Promise<void> {

@@ -2,6 +2,7 @@ import type { Change, Head, ObjectId } from '../core/change.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Position } from '../ports/projection.ts';
 import { EnvironmentSnapshots } from './environment-snapshot.ts';
 import { descended, type Lineage, NO_LINEAGE } from './lineage.ts';
 import { faultIn, positionAfter, readNext } from './log-reader.ts';
@@ -46,6 +47,8 @@ export class LiveProject {
   readonly #recent = new RecentChanges();
   #state: ProjectState;
   #lineage: Lineage = NO_LINEAGE;
+  /** As far as the log itself was seen to say the same; undefined if it never was. */
+  #proven: Position | undefined;
   #trouble: Trouble | undefined;
   #isTooNew = false;
   #isUnproven = false;
@@ -82,6 +85,11 @@ export class LiveProject {
   /** It was restored, and the log has never been found to say the same. */
   get isUnproven(): boolean {
     return this.#isUnproven;
+  }
+
+  /** As far as the log itself was seen to say the same; beyond that there is only somebody's word. */
+  get proven(): Position | undefined {
+    return this.#proven;
   }
 
   /** It was restored without what an earlier build did not understand; this one may. */
@@ -141,6 +149,7 @@ export class LiveProject {
   /** The same for a change that this process began to append at that moment: nobody else had appended any before. */
   commit(change: Change, startedAt: number): boolean {
     const isNext = this.offer(change);
+    if (isNext) this.#prove();
     if (isNext) this.#verified(startedAt);
     return isNext;
   }
@@ -154,6 +163,7 @@ export class LiveProject {
       // A run that was under way may have read the log before it had this head.
       if (running !== undefined && this.#state.revision < (head?.revision ?? 0)) await this.fetch();
     } else if (this.#trouble !== undefined) await this.fetch();
+    else this.#prove();
     this.#verified(startedAt);
   }
 
@@ -190,6 +200,11 @@ export class LiveProject {
     return change?.hash;
   }
 
+  #prove(): void {
+    const { revision, hash } = this.#state;
+    this.#proven = { revision, hash };
+  }
+
   #verified(startedAt: number): void {
     if (startedAt < this.#verifiedAt) return;
     if (this.#trouble === undefined) this.#verifiedAt = startedAt;
@@ -221,7 +236,8 @@ export class LiveProject {
     if (change.revision <= this.#state.revision) return true;
     const fault = faultIn(change);
     if (fault !== undefined) return await this.#goOnBehind(change.revision, fault, change);
-    if (!this.offer(change)) this.#troubled('forked', change.revision);
+    if (this.offer(change)) this.#prove();
+    else this.#troubled('forked', change.revision);
     return this.#trouble !== 'forked';
   }
 
@@ -245,6 +261,7 @@ export class LiveProject {
     for (let at = revision; at < position.revision; at++)
       this.#recent.add({ revision: at, hash: '' }, [], this.#state);
     this.#advance({ ...this.#state, ...position }, touched, undefined);
+    this.#prove();
     return true;
   }
 

@@ -22,26 +22,26 @@ export interface SharedClockParts {
 export interface SharedClock extends Clock, Disposable {
   /** Resolves when it was looked up for the first time, or that did not succeed. */
   readonly looked: Promise<void>;
-  /** By how many milliseconds this machine's clock is ahead of the shared one; 0 as long as nobody knows. */
+  /** By how many milliseconds this machine's clock is ahead of the shared one; 0 if nobody knows, or as good as right. */
   aheadMs(): number;
 }
 
 /**
- * The time that all replicas agree on, whatever the clocks of their machines say: looked up again and again until
- * disposed, and kept in between. This machine's time until it was looked up once.
+ * The time that all replicas agree on, whatever the clocks of their machines say: this machine's, or the shared one where
+ * that is seconds away from it. Looked up again and again until disposed, and kept in between.
  */
 export function openSharedClock({ clock, sharedNow, report }: SharedClockParts): SharedClock {
   const complaints = new Complaints(clock, report);
-  /** What the shared clock, and this machine's, said at monotonic zero. */
-  let known: { readonly shared: number; readonly own: number } | undefined;
+  /** When the last look was: by this machine's clock at monotonic zero, and by how much that was wrong. */
+  let known: { readonly own: number; readonly aheadMs: number } | undefined;
   let next: Disposable | undefined;
   let isOpen = true;
 
-  const now = () => (known === undefined ? clock.now() : Math.round(known.shared + clock.monotonic()));
-  const aheadMs = () => (known === undefined ? 0 : clock.now() - now());
+  const own = () => clock.now() - clock.monotonic();
+  const now = () =>
+    known === undefined ? clock.now() : Math.round(known.own - known.aheadMs + clock.monotonic());
   /** This machine's clock was set, or it slept: perhaps the monotonic one did too. */
-  const isShaken = () =>
-    known !== undefined && Math.abs(clock.now() - clock.monotonic() - known.own) > TOLERANCE_MS;
+  const isShaken = () => known !== undefined && Math.abs(own() - known.own) > TOLERANCE_MS;
 
   async function look(ask: () => Promise<number>): Promise<void> {
     const asked = clock.monotonic();
@@ -52,9 +52,10 @@ export function openSharedClock({ clock, sharedNow, report }: SharedClockParts):
       wait(RETRY_MS, ask);
       return;
     }
-    known = { shared: shared - (asked + tookMs / 2), own: clock.now() - clock.monotonic() };
-    if (Math.abs(aheadMs()) > TOLERANCE_MS)
-      complaints.make('the clock of this machine is not that of the log', '', { aheadMs: aheadMs() });
+    const aheadMs = Math.round(own() - (shared - (asked + tookMs / 2)));
+    const isWrong = Math.abs(aheadMs) > TOLERANCE_MS + tookMs / 2;
+    known = { own: own(), aheadMs: isWrong ? aheadMs : 0 };
+    if (isWrong) complaints.make('the clock of this machine is not that of the log', '', { aheadMs });
     wait(LOOK_EVERY_MS, ask);
   }
 
@@ -68,7 +69,7 @@ export function openSharedClock({ clock, sharedNow, report }: SharedClockParts):
   const looked = sharedNow === undefined ? Promise.resolve() : look(sharedNow);
   return {
     ...{ now, looked },
-    aheadMs,
+    aheadMs: () => known?.aheadMs ?? 0,
     monotonic: () => clock.monotonic(),
     after: (delayMs, task) => clock.after(delayMs, task),
     [Symbol.dispose]() {

@@ -29,6 +29,16 @@ const nouns: readonly Noun[] = [
   { name: 'key', summary: 'keys that callers present', load: () => import('./commands/key.ts') },
   { name: 'history', summary: 'who changed what, why and when', load: () => import('./commands/history.ts') },
   { name: 'fleet', summary: 'replicas that serve together', load: () => import('./commands/fleet.ts') },
+  {
+    name: 'analytics',
+    summary: 'what was recorded: how flags are used, and what a change would do',
+    load: () => import('./commands/analytics.ts'),
+  },
+  {
+    name: 'report',
+    summary: 'say that somebody got a variation, or that something happened to them',
+    load: () => import('./commands/report.ts'),
+  },
   { name: 'eval', summary: 'evaluate flags, and see why', load: () => import('./commands/eval.ts') },
   { name: 'watch', summary: 'follow changes as they happen', load: () => import('./commands/watch.ts') },
   {

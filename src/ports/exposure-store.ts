@@ -253,12 +253,18 @@ export interface ExposureStore extends AsyncDisposable {
    */
   store(batch: RecordedBatch): Promise<Stored>;
 
-  /** Must keep the letter until it is removed: one for each id, the first. Its units are in the ledger as far as they are known. */
+  /**
+   * Must keep the letter until it is removed: one for each id, with the bytes that were buried first and whatever else was
+   * said of them last, by its time. Its units are in the ledger as far as they are known.
+   */
   bury(letter: DeadLetter): Promise<void>;
   /** Must return letters in the order of their ids, behind `after`. */
   deadLetters(limit: number, after?: string): Promise<readonly DeadLetter[]>;
-  /** Must forget a letter, and say whether it was there. */
-  exhume(id: string): Promise<boolean>;
+  /**
+   * Must forget a letter, and say whether it was there. With a time: only if it was not buried again since, so that
+   * whoever gives it to the writers again loses nothing if they were faster.
+   */
+  exhume(id: string, at?: number): Promise<boolean>;
 
   /**
    * A process that was gone at that time had accepted so many units: what is neither stored, nor a dead letter, nor

@@ -14,18 +14,15 @@ import { existingEnvironment } from '../app/manage/existing.ts';
 import { invalid } from '../core/errors.ts';
 import { DAY_MS } from '../core/time.ts';
 import { periodFrom } from './analytics-place.ts';
-import type { AnalyticsServiceDeps } from './analytics-service.ts';
+import { type AnalyticsServiceDeps, recordedIn } from './analytics-service.ts';
 import { exportedMessage } from './convert/exported.ts';
 import { structObject } from './convert/json.ts';
 import { checkedKey, parseEnvironment } from './names.ts';
 
 type Service = ServiceImpl<typeof wire.AnalyticsService>;
 
-export function exportMethod({
-  catalog,
-  clock,
-  exposures,
-}: AnalyticsServiceDeps): Service['exportEvaluations'] {
+export function exportMethod(deps: AnalyticsServiceDeps): Service['exportEvaluations'] {
+  const { catalog, clock } = deps;
   return async function* (request, { signal }) {
     const place = parseEnvironment(request.parent, 'parent');
     existingEnvironment(catalog.state(place.project), place.environment);
@@ -37,7 +34,7 @@ export function exportMethod({
       ...(subject !== '' && { subject }),
       ...(resumeToken !== '' && { after: positionIn(resumeToken) }),
     };
-    for await (const page of exportRows(await exposures.store(), place, query, signal))
+    for await (const page of exportRows(recordedIn(deps).store, place, query, signal))
       yield { ...contentOf(page), resumeToken: resumeTokenOf(page.position) };
   };
 }

@@ -1,14 +1,14 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { ServiceImpl } from '@connectrpc/connect';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import * as wire from '../../gen/vexil/v1/analytics_service_pb.ts';
 import { conversionsOf } from '../app/analytics/conversions.ts';
 import { useOfFlags } from '../app/analytics/flag-use.ts';
 import { healthOf } from '../app/analytics/health.ts';
 import { evaluationHistory } from '../app/analytics/series.ts';
-import { invalid } from '../core/errors.ts';
+import { FlagError, invalid } from '../core/errors.ts';
 import { DAY_MS } from '../core/time.ts';
 import { figuresOf, figuresOfFlag, periodFrom } from './analytics-place.ts';
-import type { AnalyticsServiceDeps } from './analytics-service.ts';
+import { type AnalyticsServiceDeps, recordedIn } from './analytics-service.ts';
 import {
   conversionMessage,
   flagUses,
@@ -29,17 +29,17 @@ type Figures = Pick<
 
 const UNUSED_DAYS = 30;
 const MAX_UNUSED_DAYS = 3_650;
+/** Each is worked out from all that was recorded of a flag in the period. */
+const HEALTHS = 20;
+const MAX_HEALTHS = 100;
 
 /** Sums that tell nothing of anybody in particular, so server keys may see them too. */
 export function figureMethods(deps: AnalyticsServiceDeps): Figures {
   return { ...useMethods(deps), ...healthMethods(deps) };
 }
 
-function useMethods({
-  catalog,
-  clock,
-  exposures,
-}: AnalyticsServiceDeps): Pick<Figures, 'queryEvaluations' | 'listFlagActivity'> {
+function useMethods(deps: AnalyticsServiceDeps): Pick<Figures, 'queryEvaluations' | 'listFlagActivity'> {
+  const { catalog, clock } = deps;
   return {
     async queryEvaluations(request, context) {
       const place = figuresOf(catalog, context, request.parent);
@@ -50,7 +50,7 @@ function useMethods({
         ...(step !== undefined && { step }),
         ...(flag !== undefined && { flag }),
       };
-      const history = await evaluationHistory(await exposures.store(), place, asked);
+      const history = await evaluationHistory(recordedIn(deps).store, place, asked);
       return {
         series: history.series.map(seriesMessage),
         totals: history.totals.map(totalMessage),
@@ -68,7 +68,7 @@ function useMethods({
       const wanted = new Set(request.uses);
       const query = { ...periodFrom(request, clock, 30 * DAY_MS), unusedDays };
       const state = catalog.state(place.project);
-      const all = await useOfFlags(await exposures.store(), state, place, query);
+      const all = await useOfFlags(recordedIn(deps).store, state, place, query);
       const shown = all.filter(({ use }) => wanted.size === 0 || wanted.has(flagUses.toWire(use)));
       const binding = bindingOf(wire.ListFlagActivityRequestSchema, request);
       const { items, nextPageToken, total } = pageOf(shown, ({ flag }) => flag, request, binding);
@@ -77,16 +77,15 @@ function useMethods({
   };
 }
 
-function healthMethods({
-  catalog,
-  clock,
-  exposures,
-}: AnalyticsServiceDeps): Pick<Figures, 'getFlagHealth' | 'listFlagHealth' | 'getFlagConversions'> {
+function healthMethods(
+  deps: AnalyticsServiceDeps,
+): Pick<Figures, 'getFlagHealth' | 'listFlagHealth' | 'getFlagConversions'> {
+  const { catalog, clock } = deps;
   return {
     async getFlagHealth(request, context) {
       const { place, flag } = figuresOfFlag(catalog, context, request.name);
       const period = periodFrom(request, clock, DAY_MS);
-      const variations = await healthOf(await exposures.store(), place, { ...period, flag });
+      const variations = await healthOf(recordedIn(deps).store, place, { ...period, flag });
       const name = settingsName(place.project, place.environment, flag);
       return { health: healthMessage(name, flag, variations, period) };
     },
@@ -94,14 +93,17 @@ function healthMethods({
     async listFlagHealth(request, context) {
       const place = figuresOf(catalog, context, request.parent);
       const period = periodFrom(request, clock, DAY_MS);
-      const store = await exposures.store();
+      const { store } = recordedIn(deps);
       const { flags } = catalog.state(place.project);
       const seen = await store.activity(place, period);
       const known = seen.filter(({ flag, lastAt }) => lastAt >= period.from && flags.has(flag));
       const binding = bindingOf(wire.ListFlagHealthRequestSchema, request);
-      const { items, nextPageToken, total } = pageOf(known, ({ flag }) => flag, request, binding);
+      const { pageToken } = request;
+      const asked = { pageToken, pageSize: Math.min(request.pageSize || HEALTHS, MAX_HEALTHS) };
+      const { items, nextPageToken, total } = pageOf(known, ({ flag }) => flag, asked, binding);
       const healths: wire.FlagHealth[] = [];
       for (const { flag } of items) {
+        expectWaiting(context);
         const worst = (await healthOf(store, place, { ...period, flag })).slice(0, 1);
         const name = settingsName(place.project, place.environment, flag);
         healths.push(healthMessage(name, flag, worst, period));
@@ -115,7 +117,7 @@ function healthMethods({
       if (event === '') throw invalid([{ path: 'event', message: 'is required' }]);
       const period = periodFrom(request, clock, 7 * DAY_MS);
       const query = { ...period, flag, event, ...(ruleId !== '' && { ruleId }) };
-      const variations = await conversionsOf(await exposures.store(), place, query);
+      const variations = await conversionsOf(recordedIn(deps).store, place, query);
       return {
         variations: variations.map(conversionMessage),
         startTime: timestampFromMs(period.from),
@@ -130,4 +132,8 @@ function stepFrom(step: wire.TimeStep) {
   if (known === undefined && step !== wire.TimeStep.UNSPECIFIED)
     throw invalid([{ path: 'step', message: 'is not a known step' }]);
   return known;
+}
+
+function expectWaiting({ signal }: HandlerContext): void {
+  if (signal.aborted) throw new FlagError('cancelled', 'nobody waits for the answer');
 }

@@ -5,7 +5,7 @@ import { replayDeadLetters } from '../app/analytics/replay.ts';
 import { SubjectNames } from '../app/exposures/subject-names.ts';
 import { existingEnvironment } from '../app/manage/existing.ts';
 import { invalid } from '../core/errors.ts';
-import type { AnalyticsServiceDeps } from './analytics-service.ts';
+import { type AnalyticsServiceDeps, recordedIn } from './analytics-service.ts';
 import { accountMessage, deadLetterMessage, ledgerEntryMessage } from './convert/ledger.ts';
 import { parseEnvironment } from './names.ts';
 import { bindingOf, pageSizeOf, pageTokenOf, positionOf } from './paging.ts';
@@ -25,12 +25,12 @@ export function keepingMethods(deps: AnalyticsServiceDeps): Keeping {
   return { ...ledgerMethods(deps), eraseSubject: eraseMethod(deps) };
 }
 
-function ledgerMethods({ clock, exposures }: AnalyticsServiceDeps): Omit<Keeping, 'eraseSubject'> {
+function ledgerMethods(deps: AnalyticsServiceDeps): Omit<Keeping, 'eraseSubject'> {
   return {
     async getLedger(request) {
       const { limit } = request;
       if (limit < 0) throw invalid([{ path: 'limit', message: 'must not be negative' }]);
-      const store = await exposures.store();
+      const { store } = recordedIn(deps);
       const entries = await store.ledger(limit === 0 ? ENTRIES : Math.min(limit, MAX_ENTRIES));
       return {
         total: accountMessage(totalOf(entries)),
@@ -43,7 +43,7 @@ function ledgerMethods({ clock, exposures }: AnalyticsServiceDeps): Omit<Keeping
       const size = request.includeContent ? Math.min(asked, WITH_CONTENT) : asked;
       const binding = bindingOf(wire.ListDeadLettersRequestSchema, request);
       const after = request.pageToken === '' ? undefined : positionOf(request.pageToken, binding);
-      const store = await exposures.store();
+      const { store } = recordedIn(deps);
       const letters = await store.deadLetters(size + 1, after);
       const shown = letters.slice(0, size);
       const last = shown.at(-1);
@@ -56,21 +56,22 @@ function ledgerMethods({ clock, exposures }: AnalyticsServiceDeps): Omit<Keeping
     async replayDeadLetters({ ids }) {
       if (ids.length > MAX_REPLAYED)
         throw invalid([{ path: 'ids', message: `may be at most ${MAX_REPLAYED}` }]);
-      const store = await exposures.store();
-      const { replayed, failed } = await replayDeadLetters({ store, queue: exposures, clock }, ids);
+      const parts = { ...recordedIn(deps), clock: deps.clock };
+      const { replayed, failed } = await replayDeadLetters(parts, ids);
       return { replayed: [...replayed], failed: Object.fromEntries(failed) };
     },
   };
 }
 
-function eraseMethod({ catalog, exposures, pepper }: AnalyticsServiceDeps): Service['eraseSubject'] {
+function eraseMethod(deps: AnalyticsServiceDeps): Service['eraseSubject'] {
+  const { catalog, pepper } = deps;
   return async ({ parent, targetingKey }) => {
     const place = parseEnvironment(parent, 'parent');
     existingEnvironment(catalog.state(place.project), place.environment);
     if (targetingKey === '') throw invalid([{ path: 'targeting_key', message: 'is required' }]);
     if (targetingKey.length > LONGEST_KEY)
       throw invalid([{ path: 'targeting_key', message: `must be at most ${LONGEST_KEY} characters` }]);
-    const store = await exposures.store();
+    const { store } = recordedIn(deps);
     // Whether keys are hashed may have changed since something was recorded, so both names go.
     const hashed = new SubjectNames(pepper, place).of(targetingKey);
     const erased = [await store.erase(place, targetingKey), await store.erase(place, hashed)];

@@ -24,7 +24,7 @@ import type { Snapshot } from '../core/snapshot.ts';
 import { DAY_MS } from '../core/time.ts';
 import type { Clock } from '../ports/clock.ts';
 import { expectFlag, periodFrom } from './analytics-place.ts';
-import type { AnalyticsServiceDeps } from './analytics-service.ts';
+import { type AnalyticsServiceDeps, recordedIn } from './analytics-service.ts';
 import { changePreviewResponse, reachPreviewResponse } from './convert/preview.ts';
 import { present } from './convert/reading.ts';
 import { ruleFrom } from './convert/rule.ts';
@@ -36,7 +36,7 @@ type Service = ServiceImpl<typeof wire.AnalyticsService>;
 type Previews = Pick<Service, 'previewReach' | 'previewChange'>;
 
 const SAMPLE_SIZE = 10_000;
-const MAX_SAMPLE_SIZE = 100_000;
+const MAX_SAMPLE_SIZE = 20_000;
 const EXAMPLES = 3;
 const MAX_EXAMPLES = 20;
 
@@ -45,7 +45,8 @@ export function previewMethods(deps: AnalyticsServiceDeps): Previews {
   return { previewReach: reachMethod(deps), previewChange: changeMethod(deps) };
 }
 
-function reachMethod({ catalog, clock, limits, exposures }: AnalyticsServiceDeps): Service['previewReach'] {
+function reachMethod(deps: AnalyticsServiceDeps): Service['previewReach'] {
+  const { catalog, clock, limits } = deps;
   return async (request, { signal }) => {
     const place = parseEnvironment(request.parent, 'parent');
     const { project, environment } = place;
@@ -62,13 +63,13 @@ function reachMethod({ catalog, clock, limits, exposures }: AnalyticsServiceDeps
       ...(flag !== undefined && { flag }),
     };
     const snapshot = snapshotAt(catalog, place);
-    const preview = await previewReach(await exposures.store(), snapshot, place, query, signal);
+    const preview = await previewReach(recordedIn(deps).store, snapshot, place, query, signal);
     return reachPreviewResponse(preview, query.recording.hashTargetingKeys);
   };
 }
 
 function changeMethod(deps: AnalyticsServiceDeps): Service['previewChange'] {
-  const { catalog, clock, exposures } = deps;
+  const { catalog, clock } = deps;
   return async (request, context) => {
     const { project, environment, flag } = parseSettings(request.name, 'name');
     const place = { project, environment };
@@ -86,7 +87,7 @@ function changeMethod(deps: AnalyticsServiceDeps): Service['previewChange'] {
       definitionsIn(candidate.state, environment),
     );
     const query = { ...sampling, flag, today, candidate: candidate.snapshot, dependence, examples };
-    const preview = await previewChange(await exposures.store(), place, query, context.signal);
+    const preview = await previewChange(recordedIn(deps).store, place, query, context.signal);
     const warnings = [...candidate.warnings, ...preview.warnings];
     return changePreviewResponse(
       { ...preview, warnings },

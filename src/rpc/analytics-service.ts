@@ -2,6 +2,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { AnalyticsService } from '../../gen/vexil/v1/analytics_service_pb.ts';
 import type { Catalog } from '../app/catalog.ts';
 import type { History } from '../app/history.ts';
+import { FlagError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ExposureQueue } from '../ports/exposure-queue.ts';
@@ -11,6 +12,12 @@ import { figureMethods } from './analytics-figures.ts';
 import { keepingMethods } from './analytics-keeping.ts';
 import { previewMethods } from './analytics-previews.ts';
 
+/** What was recorded, in tables and on its way to them. */
+export interface Recorded {
+  readonly store: ExposureStore;
+  readonly queue: Pick<ExposureQueue, 'publish'>;
+}
+
 export interface AnalyticsServiceDeps {
   readonly catalog: Catalog;
   readonly history: History;
@@ -18,12 +25,8 @@ export interface AnalyticsServiceDeps {
   readonly limits: Limits;
   /** What hashes of targeting keys are made with. */
   readonly pepper: string;
-  readonly exposures: {
-    /** Opens it when it is asked for first. */
-    store(): Promise<ExposureStore>;
-    /** Gives a parcel to the queue. */
-    readonly publish: ExposureQueue['publish'];
-  };
+  /** Undefined: nothing is recorded. */
+  readonly exposures: Recorded | undefined;
 }
 
 export function analyticsService(deps: AnalyticsServiceDeps): ServiceImpl<typeof AnalyticsService> {
@@ -33,4 +36,13 @@ export function analyticsService(deps: AnalyticsServiceDeps): ServiceImpl<typeof
     ...keepingMethods(deps),
     exportEvaluations: exportMethod(deps),
   };
+}
+
+/** Throws `failed_precondition` if nothing is recorded. */
+export function recordedIn({ exposures }: Pick<AnalyticsServiceDeps, 'exposures'>): Recorded {
+  if (exposures === undefined)
+    throw new FlagError('failed_precondition', 'this service does not record evaluations', {
+      reason: 'RECORDING_OFF',
+    });
+  return exposures;
 }

@@ -10,6 +10,7 @@ import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
 import { ReleaseService } from '../../gen/vexil/v1/release_service_pb.ts';
 import { SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
+import { TelemetryService } from '../../gen/vexil/v1/telemetry_service_pb.ts';
 import { type Access, reaches } from '../app/access.ts';
 import type { Admission } from '../app/admission.ts';
 import { type Principal, SYSTEM } from '../app/principal.ts';
@@ -40,6 +41,9 @@ const MANAGEMENT: readonly DescService[] = [
   SegmentService,
 ];
 
+/** They say themselves what each kind of key may do. */
+const FOR_ANY_KEY: readonly DescService[] = [EvaluationService, TelemetryService];
+
 /** Sums that tell nothing of anybody in particular. */
 const FIGURES: readonly DescMethod[] = [
   AnalyticsService.method.queryEvaluations,
@@ -51,7 +55,7 @@ const FIGURES: readonly DescMethod[] = [
 
 /** The one table of who may call what. A method that it does not know is management, and needs everything it can. */
 function demandOf(service: DescService, method: DescMethod): Demand {
-  if (service.typeName === EvaluationService.typeName || FIGURES.includes(method))
+  if (FOR_ANY_KEY.some(({ typeName }) => typeName === service.typeName) || FIGURES.includes(method))
     return { kind: 'evaluation' };
   if (!MANAGEMENT.some(({ typeName }) => typeName === service.typeName)) return { kind: 'open' };
   if (method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS)

@@ -20,6 +20,7 @@ export interface RefusedCall {
   readonly protocol: WireFormat['protocol'];
   readonly code: Code;
   readonly durationMs: number;
+  readonly traceparent: string | null | undefined;
 }
 
 export interface HttpHandlerOptions {
@@ -143,6 +144,7 @@ async function guard(
       protocol: format.protocol,
       code,
       durationMs: performance.now() - startedAt,
+      traceparent: call.header.get(TRACEPARENT),
     });
   };
   if (!isQuery) return { ...call, body: guardBody(guarded, call.body, refused) };
@@ -184,7 +186,13 @@ function answerUnknown({ header }: HttpRequest, { onRefused }: HttpHandlerOption
   const contentType = header.get('content-type');
   const format = wireFormatOf(contentType);
   if (format === undefined) return page(404);
-  onRefused?.({ method: undefined, protocol: format.protocol, code: Code.Unimplemented, durationMs: 0 });
+  onRefused?.({
+    method: undefined,
+    protocol: format.protocol,
+    code: Code.Unimplemented,
+    durationMs: 0,
+    traceparent: header.get(TRACEPARENT),
+  });
   const message = 'unknown method';
   if (format.protocol === 'connect')
     return page(

@@ -1,6 +1,7 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { codeToString } from '@connectrpc/connect/protocol-connect';
 import type { RefusedCall } from './http-handler.ts';
+import { TRACEPARENT } from './trace-context.ts';
 import { wireFormatOf } from './wire-format.ts';
 
 /** One call that has ended, in the terms of OpenTelemetry's conventions for RPC. */
@@ -13,6 +14,8 @@ export interface CallRecord {
   /** The status, when it is the server's fault. */
   readonly errorType: string | undefined;
   readonly durationMs: number;
+  /** As the caller sent it; nobody has looked at it yet. */
+  readonly traceparent: string | undefined;
 }
 
 export type RecordCall = (call: CallRecord) => void;
@@ -37,7 +40,8 @@ export function telemetryInterceptor(record: RecordCall): Interceptor {
     const protocol = wireFormatOf(request.header.get('content-type'))?.protocol ?? 'connect';
     const ended = (code: Code | undefined): void => {
       const method = `${request.service.typeName}/${request.method.name}`;
-      record(callRecord(protocol, method, code, performance.now() - startedAt));
+      const traceparent = request.header.get(TRACEPARENT) ?? undefined;
+      record(callRecord(protocol, method, code, performance.now() - startedAt, traceparent));
     };
     try {
       const response = await next(request);
@@ -52,9 +56,10 @@ export function telemetryInterceptor(record: RecordCall): Interceptor {
 }
 
 /** The record of a call that no interceptor saw. */
-export function refusedCallRecord({ method, protocol, code, durationMs }: RefusedCall): CallRecord {
+export function refusedCallRecord(call: RefusedCall): CallRecord {
+  const { method, protocol, code, durationMs, traceparent } = call;
   const name = method === undefined ? '_OTHER' : `${method.parent.typeName}/${method.name}`;
-  return callRecord(protocol, name, code, durationMs);
+  return callRecord(protocol, name, code, durationMs, traceparent ?? undefined);
 }
 
 async function* observed<T>(
@@ -96,10 +101,12 @@ export function callRecord(
   method: string,
   code: Code | undefined,
   durationMs: number,
+  traceparent: string | undefined,
 ): CallRecord {
   const status = code === undefined ? 'OK' : statusOf(code);
   const errorType = code !== undefined && SERVER_FAULTS.has(code) ? status : undefined;
-  return { system: protocol === 'connect' ? 'connectrpc' : 'grpc', method, status, errorType, durationMs };
+  const system = protocol === 'connect' ? 'connectrpc' : 'grpc';
+  return { system, method, status, errorType, durationMs, traceparent };
 }
 
 function statusOf(code: Code): string {

@@ -7,7 +7,7 @@ export const BOUNDARIES_S: readonly number[] = [
 
 /** Calls of one method that went the same way. */
 export interface Series {
-  readonly about: Omit<CallRecord, 'durationMs'>;
+  readonly about: Omit<CallRecord, 'durationMs' | 'traceparent'>;
   /** Epoch milliseconds. */
   readonly since: number;
   /** By bucket. */
@@ -58,8 +58,9 @@ function within<V>(map: Map<string, V>, key: string, make: () => V): V {
   return made;
 }
 
-function newSeries({ durationMs: _, ...about }: CallRecord): Series {
+function newSeries({ system, method, status, errorType }: CallRecord): Series {
   const counts = new Array<number>(BOUNDARIES_S.length + 1).fill(0);
+  const about = { system, method, status, errorType };
   return { about, since: Date.now(), counts, count: 0, sumSeconds: 0 };
 }
 

@@ -7,6 +7,7 @@ import { createIpcBus } from '../adapters/ipc/ipc-bus.ts';
 import { createIpcHub, type IpcHub } from '../adapters/ipc/ipc-hub.ts';
 import { createIpcRegistry } from '../adapters/ipc/ipc-registry.ts';
 import { type Line, processLine } from '../adapters/ipc/line.ts';
+import type { Mongo } from '../adapters/mongo/open-mongo.ts';
 import { lockDirectory } from '../adapters/sqlite/directory-lock.ts';
 import { openSqliteChangeLog } from '../adapters/sqlite/sqlite-change-log.ts';
 import { openSqliteProjection } from '../adapters/sqlite/sqlite-projection.ts';
@@ -17,9 +18,13 @@ import { bootstrap } from '../app/bootstrap.ts';
 import { Catalog } from '../app/catalog.ts';
 import { DEFAULT_CONTEXT_LIMITS } from '../app/decisions.ts';
 import { LateQueue } from '../app/exposures/late-queue.ts';
-import { Recorder, type RecorderParts } from '../app/exposures/recorder.ts';
+import { openLate } from '../app/exposures/late-store.ts';
+import type { Recorder } from '../app/exposures/recorder.ts';
+import { Reports } from '../app/exposures/reports.ts';
+import type { Writing } from '../app/exposures/writing.ts';
 import { Fleet } from '../app/fleet.ts';
 import type { Self } from '../app/fleet-own-report.ts';
+import { Guards } from '../app/guards/guards.ts';
 import { History } from '../app/history.ts';
 import { Projector } from '../app/projector.ts';
 import { Schedules } from '../app/schedules.ts';
@@ -27,18 +32,21 @@ import { openSharedClock } from '../app/shared-clock.ts';
 import { WatchHub } from '../app/watch-hub.ts';
 import { DEFAULT_WATCH_OPTIONS, type WatchParts } from '../app/watch-request.ts';
 import { Writer } from '../app/writer.ts';
-import { FlagError } from '../core/errors.ts';
 import type { ChangeBus } from '../ports/change-bus.ts';
 import type { ChangeLog } from '../ports/change-log.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ExposureQueue } from '../ports/exposure-queue.ts';
+import type { ExposureStore } from '../ports/exposure-store.ts';
 import type { FleetRegistry } from '../ports/fleet-registry.ts';
 import type { Projection } from '../ports/projection.ts';
 import type { EvaluationParts } from '../rpc/evaluation-service.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { ExposureSettings } from './exposure-config.ts';
+import { type Exposures, startExposures } from './exposure-parts.ts';
 import type { FleetSettings, NatsSettings } from './fleet-config.ts';
+import type { Links } from './link-gauges.ts';
+import { type Abandon, startKnowingKeys } from './start-knowing-keys.ts';
 
 /** The clock of this process, for what runs beside the app. */
 export const processClock: Clock = systemClock;
@@ -61,9 +69,6 @@ export { lockDirectory, processLine };
 /** Hears of what is wrong but stops nothing. */
 export type Report = (problem: string, details: Readonly<Record<string, unknown>>) => void;
 
-/** Hears that this process must not serve any longer. */
-export type Abandon = (error: unknown) => void;
-
 /** Everything behind the network side, running. */
 export interface App extends AsyncDisposable {
   readonly catalog: Catalog;
@@ -77,6 +82,15 @@ export interface App extends AsyncDisposable {
   readonly hub: WatchHub;
   /** Undefined: nothing is recorded. */
   readonly recorder: Recorder | undefined;
+  /** What callers report. Undefined: nothing is recorded. */
+  readonly reports: Reports | undefined;
+  /** What was recorded, on its way and in tables. Undefined: nothing is recorded. */
+  readonly exposures: Exposures | undefined;
+  readonly links: Links;
+  /** Undefined: this process does not write what was recorded into tables. */
+  readonly writing: Writing | undefined;
+  /** To be called when a worker was lost: what it took with it is to be counted. */
+  readonly workerLost: () => void;
   readonly pepper: string;
   readonly random: (size: number) => Uint8Array;
   /** True on the first start of all: the admin key was made just now. */
@@ -97,9 +111,11 @@ interface Backend {
   readonly shown?: Projection;
   readonly registry: FleetRegistry;
   readonly signals?: FleetRegistry;
+  /** How many messages came over the bus that were none. Absent: nobody else can send any. */
+  readonly ignored?: () => number;
   readonly clock: Clock;
   /** Absent: nothing is recorded. */
-  readonly exposures?: ExposureQueue;
+  readonly exposures?: Exposures;
   /** What the stores and buses need to the last, in the order in which it may go. */
   readonly connections: readonly AsyncDisposable[];
   /** Resolves once it is known that keys can be told here; rejects if they cannot. May take as long as the log is away. */
@@ -144,7 +160,7 @@ async function openEmbedded(
     ...(role.kind === 'alone'
       ? { bus: createInProcessBus({ onError }), registry: createInProcessRegistry(systemClock) }
       : { bus: createIpcBus(role.line, { onError }), registry: createIpcRegistry(role.line, systemClock) }),
-    ...(exposures && { exposures: queueIn(data, exposures, report) }),
+    ...(exposures && { exposures: { queue: queueIn(data, exposures, report), store: storeIn(data) } }),
     clock: systemClock,
     connections: [],
     agreement: Promise.resolve(),
@@ -157,8 +173,23 @@ function queueIn({ path }: DataDirectory, { queueBytes }: ExposureSettings, repo
     ...{ clock: systemClock, report },
     open: async () => {
       const { openSqliteExposureQueue } = await import('../adapters/sqlite/exposure-queue.ts');
-      return await openSqliteExposureQueue(path, { clock: systemClock, maxBytes: queueBytes });
+      const options = { clock: systemClock, maxBytes: queueBytes, inThread: true };
+      return await openSqliteExposureQueue(path, options);
     },
+  });
+}
+
+function storeIn({ path }: DataDirectory): ExposureStore {
+  return openLate(async () => {
+    const { openSqliteExposureStore } = await import('../adapters/sqlite/exposure-store.ts');
+    return await openSqliteExposureStore(path);
+  });
+}
+
+function storeOn(mongo: Mongo, report: Report): ExposureStore {
+  return openLate(async () => {
+    const { createMongoExposureStore } = await import('../adapters/mongo/exposure-store.ts');
+    return createMongoExposureStore(mongo, { report });
   });
 }
 
@@ -195,13 +226,15 @@ async function openShared(
       clock: systemClock,
       agreement,
     };
+    const exposures = (queue: ExposureQueue | undefined) =>
+      queue && { exposures: { queue, store: storeOn(mongo, report) } };
     if (nats === undefined) {
-      const exposures = config.exposures && queueIn(data, config.exposures, report);
+      const queue = config.exposures && queueIn(data, config.exposures, report);
       const rest = { bus: createLonelyBus(report), connections: [mongo] };
-      return { ...stores, ...rest, ...(exposures && { exposures }) };
+      return { ...stores, ...rest, ...exposures(queue) };
     }
-    const { link, ...messages } = await openMessages(nats, pepper, config, report);
-    return { ...stores, ...messages, connections: [link, mongo] };
+    const { link, queue, ...messages } = await openMessages(nats, pepper, config, report);
+    return { ...stores, ...messages, ...exposures(queue), connections: [link, mongo] };
   } catch (error) {
     await mongo[Symbol.asyncDispose]();
     throw error;
@@ -227,11 +260,13 @@ async function openMessages(
   const { messageKeyOf } = await import('../adapters/nats/sealed-message.ts');
   const link = openNats({ ...options, name: `vexil ${config.replicaName}`, clock: systemClock, report });
   const parts = { link, prefix, key: messageKeyOf(pepper), clock: systemClock, report };
-  const messages = { link, bus: createNatsBus(parts), signals: createNatsRegistry(parts) };
+  const [bus, signals] = [createNatsBus(parts), createNatsRegistry(parts)];
+  const ignored = () => bus.ignored() + signals.ignored();
+  const messages = { link, bus, signals, ignored, queue: undefined };
   if (config.exposures === undefined) return messages;
   const { createNatsExposureQueue } = await import('../adapters/nats/exposure-queue.ts');
   const maxBytes = config.exposures.queueBytes;
-  return { ...messages, exposures: createNatsExposureQueue({ ...parts, maxBytes }) };
+  return { ...messages, queue: createNatsExposureQueue({ ...parts, maxBytes }) };
 }
 
 async function closeAll({
@@ -244,7 +279,17 @@ async function closeAll({
   exposures,
   connections,
 }: Backend): Promise<void> {
-  for (const part of [exposures, registry, signals, bus, projection, shown, log, ...connections])
+  for (const part of [
+    exposures?.queue,
+    exposures?.store,
+    registry,
+    signals,
+    bus,
+    projection,
+    shown,
+    log,
+    ...connections,
+  ])
     await part?.[Symbol.asyncDispose]();
 }
 
@@ -278,21 +323,46 @@ async function assemble(
   ending.addEventListener('abort', () => fleet.drain(), { once: true });
   const { heartbeatMs, maxWatchAgeMs: maxAgeMs } = config;
   const options = { ...DEFAULT_WATCH_OPTIONS, heartbeatMs, maxAgeMs };
-  const recorder = recorderOf(backend, config, { catalog, clock, pepper, process: self.id, report });
+  const { exposures } = backend;
+  const guards =
+    leads && exposures ? new Guards({ catalog, writer, clock, report, ...exposures }) : undefined;
+  const work =
+    exposures &&
+    (await startExposures(exposures, config, {
+      ...{ catalog, clock, pepper, process: self.id, report, dataPath: data.path, leads },
+    }));
+  const recorder = work?.recorder;
+  const reports = recorder && new Reports(recorder, clock);
   const watch: WatchParts = { catalog, access, clock, hub, recorder, ending, options };
   const contextLimits = DEFAULT_CONTEXT_LIMITS;
   return {
-    ...{ catalog, writer, access, fleet, hub, recorder, pepper, random: randomBytes, isFirstStart },
+    ...{
+      catalog,
+      writer,
+      access,
+      fleet,
+      hub,
+      recorder,
+      reports,
+      exposures,
+      pepper,
+      random: randomBytes,
+      isFirstStart,
+    },
+    writing: work?.writing,
+    links: { bus: backend.bus, ignored: backend.ignored, aheadMs: clock.aheadMs },
+    workerLost: () => work?.workerLost(),
     admission: new Admission(config.admission, clock),
     history: new History(log),
     adopt: (adoption) => adoptHistory({ ...backend, catalog, clock, fleet }, adoption),
     evaluation: { catalog, access, clock, watch, recorder, contextLimits, serverVersion },
     async [Symbol.asyncDispose]() {
-      await recorder?.stop(config.shutdownMs * FLUSH_SHARE);
+      await work?.flush(config.shutdownMs * FLUSH_SHARE);
       hub[Symbol.dispose]();
       schedules?.[Symbol.dispose]();
+      guards?.[Symbol.dispose]();
       access[Symbol.dispose]();
-      await recorder?.[Symbol.asyncDispose]();
+      await work?.close();
       for (const projector of projectors) await projector[Symbol.asyncDispose]();
       await fleet[Symbol.asyncDispose]();
       await catalog[Symbol.asyncDispose]();
@@ -300,26 +370,6 @@ async function assemble(
       clock[Symbol.dispose]();
     },
   };
-}
-
-function recorderOf(
-  { exposures: queue }: Backend,
-  { exposures: settings }: Config,
-  parts: Omit<RecorderParts, 'queue' | 'maxBytes'>,
-): Recorder | undefined {
-  if (queue === undefined || settings === undefined) return undefined;
-  return new Recorder({ ...parts, queue, maxBytes: settings.bufferBytes });
-}
-
-/** Whoever starts from its disk cannot wait until it is known whether its pepper is that of the others. */
-async function startKnowingKeys(catalog: Catalog, agreement: Promise<void>, abandon: Abandon): Promise<void> {
-  const refusal = agreement.then(() => new Promise<never>(() => undefined));
-  await Promise.race([catalog.start(), refusal]);
-  if (Number.isFinite(catalog.silenceMs())) await agreement;
-  else
-    agreement.catch((error: unknown) => {
-      if (!(error instanceof FlagError) || error.details.reason !== 'STORE_CLOSED') abandon(error);
-    });
 }
 
 function projectorsOf({ projection, shown, clock }: Backend, catalog: Catalog, report: Report): Projector[] {
@@ -334,7 +384,8 @@ function selfOf(config: NamedConfig, version: string, clock: Clock): Self {
   return { id: randomUUID(), name: config.replicaName, version, startedAt };
 }
 
-function replicaNameOf({ replicaName }: Config, role: Role): string {
+/** What others call this process. */
+export function replicaNameOf({ replicaName }: Config, role: Role): string {
   if (role.kind !== 'worker') return replicaName ?? `${hostname()}-${process.pid}`;
   return `${replicaName ?? `${hostname()}-${process.ppid}`} worker ${role.number}`;
 }

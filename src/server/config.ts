@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AdmissionLimits } from '../app/admission.ts';
+import type { RetentionTimes } from '../app/exposures/retention.ts';
 import { FlagError, type Violation } from '../core/errors.ts';
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
 import { EXPOSURE_VARIABLES, type ExposureSettings, exposuresOf } from './exposure-config.ts';
@@ -13,6 +14,8 @@ import {
 import type { FreshnessOptions } from './freshness.ts';
 import type { ConnectionLimits } from './listen.ts';
 import { addSecretsFromFiles } from './secret-file.ts';
+import { type TraceSettings, tracesOf } from './traces-config.ts';
+import { type Roles, retentionOf, rolesOf, WRITING_VARIABLES } from './writing-config.ts';
 
 /** Which port serves something, if any. */
 export type Exposure = 'public' | 'management' | 'off';
@@ -64,7 +67,11 @@ export interface Config {
   readonly fastPath: boolean;
   /** Undefined: nothing is recorded. */
   readonly exposures: ExposureSettings | undefined;
+  readonly roles: Roles;
+  /** For how long the tables that are made of exposures keep what. */
+  readonly retention: RetentionTimes;
   readonly admission: AdmissionLimits;
+  readonly traces: TraceSettings;
   readonly limits: Limits;
 }
 
@@ -95,6 +102,7 @@ const Variables = z.strictObject({
   VEXIL_DATA_DIR: z.string().default('./data'),
   ...FLEET_VARIABLES,
   ...EXPOSURE_VARIABLES,
+  ...WRITING_VARIABLES,
   VEXIL_WORKERS: whole(1, 256).default(1),
   VEXIL_REPLICA: z.string().max(100, 'must have 100 characters at most').optional(),
   VEXIL_LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
@@ -144,7 +152,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const tls = tlsOf(given, violations);
   const fleet = fleetOf(given, violations);
   if (violations.length > 0 || !parsed.success) throw configError(violations);
-  return { ...toConfig(parsed.data, tls, limits), fleet };
+  return { ...toConfig(parsed.data, tls, limits), fleet, traces: tracesOf(env) };
 }
 
 /** One line per setting, for people and logs, without secrets. */
@@ -205,7 +213,7 @@ function toConfig(
   given: z.infer<typeof Variables>,
   tls: TlsPaths | undefined,
   limits: Limits,
-): Omit<Config, 'fleet'> {
+): Omit<Config, 'fleet' | 'traces'> {
   const local = isLoopback(given.VEXIL_HOST);
   const exposure = local ? 'public' : 'management';
   return {
@@ -247,6 +255,8 @@ function toConfig(
     },
     fastPath: given.VEXIL_FAST_PATH === 'on',
     exposures: exposuresOf(given),
+    roles: rolesOf(given),
+    retention: retentionOf(given),
     admission: {
       callsPerKeyPerSecond: given.VEXIL_MAX_CALLS_PER_KEY_PER_SECOND,
       streamsPerKey: given.VEXIL_MAX_STREAMS_PER_KEY,

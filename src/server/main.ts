@@ -14,18 +14,19 @@ import { startWorkers, type Workers } from './workers.ts';
 /** Runs the service as the environment says, until a signal ends it. Exits with 2 if the configuration is unusable. */
 export async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const config = configOrExit(env);
-  await (config.workers > 1 ? serveWithWorkers(config) : serveAlone(config));
+  const needsWorkers = config.workers > 1 && config.roles.evaluate;
+  await (needsWorkers ? serveWithWorkers(config) : serveAlone(config));
 }
 
 async function serveAlone(config: Config): Promise<void> {
   const service = await openProcess(config, { kind: 'alone' });
   const { metrics, readiness, lifecycle } = service;
-  const listener = await listenPublicly(service, config.port);
+  const listener = config.roles.evaluate ? await listenPublicly(service, config.port) : undefined;
   const management = serveManagement(service, () => metrics.text());
   stopOnSignals(lifecycle, process, (code) => process.exit(code));
   settleMemory();
   readiness.unblock('starting');
-  announce(service, listener.port, management);
+  announce(service, listener?.port, management);
 }
 
 /** This process keeps the log up and answers those who run the service; its workers answer everybody else. */
@@ -47,7 +48,10 @@ async function serveWithWorkers(config: Config): Promise<void> {
       hub.attach(processLine(worker));
       return worker;
     },
-    onLost: (index, how) => logger.error({ worker: index + 1, how }, 'a worker was lost and is replaced'),
+    onLost: (index, how) => {
+      logger.error({ worker: index + 1, how }, 'a worker was lost and is replaced');
+      service.app.workerLost();
+    },
     onServing: (count) => (count === 0 ? readiness.block(NO_WORKERS) : readiness.unblock(NO_WORKERS)),
   });
   lifecycle.addListener(listenerOf(workers, config));
@@ -83,13 +87,14 @@ function listenerOf(workers: Workers, { host, shutdownMs }: Config): Listener {
   };
 }
 
-function announce(service: ServiceProcess, port: number, management: Listener): void {
+/** `port` is the public one, if there is any. */
+function announce(service: ServiceProcess, port: number | undefined, management: Listener): void {
   const { config, app, data, logger } = service;
   const scheme = config.tls === undefined ? 'http' : 'https';
   logger.info({ config: describeConfig(config).split('\n') }, 'configuration');
   logger.info(
     {
-      url: `${scheme}://${config.host}:${port}`,
+      ...(port !== undefined && { url: `${scheme}://${config.host}:${port}` }),
       management: `http://${config.managementHost}:${management.port}`,
       data: data.path,
     },

@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
+import type { Report } from '../app/quarantine.ts';
 import { type HttpHandler, page } from '../rpc/http-exchange.ts';
 import type { Refused } from '../rpc/refusal.ts';
-import { type App, compose, lockDirectory, processClock, type Role } from './compose.ts';
+import { type App, compose, lockDirectory, processClock, type Role, replicaNameOf } from './compose.ts';
 import type { Config, Exposure } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { observeRecorder } from './exposure-gauges.ts';
 import { withFastPath } from './fast-path.ts';
 import { watchFreshness } from './freshness.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
+import { observeLinks } from './link-gauges.ts';
 import { type Listener, listen } from './listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createManagementHandler } from './management-server.ts';
@@ -16,6 +18,8 @@ import { createReadiness, type Readiness } from './readiness.ts';
 import { createRefusalLog } from './refusal-log.ts';
 import { SERVICE_NAMES } from './service-names.ts';
 import { readTlsFiles } from './tls-files.ts';
+import { withTraces } from './with-traces.ts';
+import { observeWriting } from './writing-gauges.ts';
 
 /** One process of the service, running, but with no port open yet. */
 export interface ServiceProcess {
@@ -36,7 +40,6 @@ export interface ServiceProcess {
 export async function openProcess(config: Config, role: Role): Promise<ServiceProcess> {
   const logger = createLogger(config.logLevel);
   const readiness = createReadiness(SERVICE_NAMES);
-  const metrics = createMetrics();
   const data = openDataDirectory(config.dataDir);
   // Workers are in it with their owner.
   const lock = role.kind === 'worker' ? undefined : await lockDirectory(data.path, { as: 'vexil serve' });
@@ -46,6 +49,7 @@ export async function openProcess(config: Config, role: Role): Promise<ServicePr
   const lifecycle = createLifecycle({ readiness, drainDelayMs, shutdownMs, clock: processClock, log });
   const report = (problem: string, details: Readonly<Record<string, unknown>>) =>
     logger.warn(details, problem);
+  const metrics = await openMetrics(config, role, report);
   const abandon = (error: unknown) => {
     logger.fatal({ err: error }, 'must not serve, and stops');
     void lifecycle.stop().then(() => process.exit(1));
@@ -67,6 +71,11 @@ export async function openProcess(config: Config, role: Role): Promise<ServicePr
     lock?.[Symbol.dispose]();
     throw error;
   }
+}
+
+async function openMetrics(config: Config, role: Role, report: Report): Promise<Metrics> {
+  const process = { instance: replicaNameOf(config, role), version: versionOfThis() };
+  return await withTraces(createMetrics(), config.traces, { ...process, clock: processClock, report });
 }
 
 function refusedOf(logger: Logger, metrics: Metrics, lifecycle: Lifecycle): Refused {
@@ -141,7 +150,7 @@ export function serveManagement(service: ServiceProcess, metrics: () => Promise<
 function stateOf({ catalog }: App): Readonly<Record<string, number>> {
   const troubles = catalog.troubles();
   return {
-    stalenessMs: Math.min(catalog.stalestMs(), 0xffff_ffff),
+    stalenessMs: Math.min(Math.round(catalog.stalestMs()), 0xffff_ffff),
     forked: troubles.filter(({ trouble }) => trouble === 'forked').length,
     damaged: troubles.filter(({ trouble }) => trouble === 'damaged').length,
     quarantined: catalog.problems().length,
@@ -181,7 +190,9 @@ function observe(app: App, metrics: Metrics): void {
     'Stored objects and changes that this build does not understand.',
     () => state().quarantined ?? 0,
   );
+  observeLinks(app, metrics);
   if (app.recorder !== undefined) observeRecorder(app.recorder, metrics);
+  if (app.writing !== undefined) observeWriting(app.writing, metrics);
   metrics.gauge('vexil.projects', 'Projects.', () => app.catalog.projects().length);
 }
 

@@ -17,7 +17,7 @@ let backup: Awaited<ReturnType<typeof temporaryDirectory>>;
 let restored: ChangeLog;
 const leaving: (() => void)[] = [];
 
-/** Two replicas at revision 5; the log is a backup of revision 3 by now, in which somebody has written since. */
+/** Two replicas that have seen revision 5 in the log, which is a backup of revision 3 by now, in which somebody has written since. */
 beforeEach(async () => {
   replicas = await openReplicas();
   [one, other] = [await replicas.open(), await replicas.open()];
@@ -28,7 +28,8 @@ beforeEach(async () => {
   restored = await openSqliteChangeLog(backup.path);
   await one.instance.commit('shop', halt('checkout'));
   await one.instance.commit('shop', createFlag(onFlag('lost')));
-  await vi.waitFor(() => expect(revisionOf(other)).toBe(5));
+  await other.instance.catalog.refresh();
+  expect(revisionOf(other)).toBe(5);
 });
 
 afterEach(async () => {

@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { brokenBuses } from './broken-buses.ts';
 import { brokenExposureQueues } from './broken-exposure-queues.ts';
+import { brokenExposureStores } from './broken-exposure-stores.ts';
 import { brokenFleetRegistries } from './broken-fleet-registries.ts';
 import { brokenLogs } from './broken-logs.ts';
 import { brokenProjections } from './broken-projections.ts';
 import { changeBusChecks } from './change-bus.ts';
 import { changeLogChecks } from './change-log.ts';
 import { type Check, checkTitled, runCheck, type SeededBug, type Store } from './contract.ts';
+import { createExposureModelStore } from './exposure-model-stores.ts';
 import { exposureQueueChecks } from './exposure-queue.ts';
 import { createSqliteQueueStore } from './exposure-queue-stores.ts';
+import { exposureStoreChecks } from './exposure-store.ts';
 import { fleetRegistryChecks } from './fleet-registry.ts';
 import { createInProcessFleetStore } from './fleet-stores.ts';
 import { createHubStore } from './hub-store.ts';
@@ -56,4 +59,10 @@ declareTrial(
   exposureQueueChecks,
   brokenExposureQueues,
   createSqliteQueueStore,
+);
+declareTrial(
+  'the contract of the exposure store',
+  exposureStoreChecks,
+  brokenExposureStores,
+  createExposureModelStore,
 );

@@ -138,7 +138,7 @@ async function take(store: ExposureStore, step: Step): Promise<unknown> {
     }
     case 'bury':
       return store.bury(
-        letter(`${step.process}:${step.sequence}`, { units: step.units, at: START + step.sequence }),
+        letter(`${step.process}:${step.sequence}`, { units: step.units, at: START + step.units }),
       );
     case 'exhume':
       return store.exhume(`${step.process}:${step.sequence}`);

@@ -20,8 +20,12 @@ function handleOn(model: ExposureStore): ExposureStore {
         return async () => {
           isOpen = false;
         };
-      if (isOpen) return Reflect.get(target, name, receiver);
-      return () => Promise.reject(new FlagError('unavailable', 'the store is closed'));
+      const method: unknown = Reflect.get(target, name, receiver);
+      if (typeof method !== 'function') return method;
+      return async (...values: unknown[]) => {
+        if (!isOpen) throw new FlagError('unavailable', 'the store is closed');
+        return Reflect.apply(method, target, values);
+      };
     },
   });
 }

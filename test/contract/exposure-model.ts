@@ -58,16 +58,19 @@ export function createExposureModel(): ExposureStore {
       return 'stored';
     },
     async bury(letter) {
-      if (!state.letters.some(({ id }) => id === letter.id)) state.letters.push(letter);
+      const known = state.letters.find(({ id }) => id === letter.id);
+      if (known !== undefined && known.at >= letter.at) return;
+      state.letters = state.letters.filter((one) => one !== known);
+      state.letters.push({ ...letter, bytes: known?.bytes ?? letter.bytes });
     },
     async deadLetters(limit, after = '') {
       const ids = inCodePointOrder([...state.letters.map(({ id }) => id), after]);
       const behind = ids.slice(ids.lastIndexOf(after) + 1).slice(0, limit);
       return behind.flatMap((id) => state.letters.filter((letter) => letter.id === id));
     },
-    async exhume(id) {
+    async exhume(id, at) {
       const before = state.letters.length;
-      state.letters = state.letters.filter((letter) => letter.id !== id);
+      state.letters = state.letters.filter((one) => one.id !== id || one.at !== (at ?? one.at));
       return state.letters.length < before;
     },
     async close(process, accepted, at) {

@@ -14,13 +14,18 @@ import { temporaryDirectory } from './sqlite-stores.ts';
 const LIMITS = { leaseMs: 500, roomBytes: 4 << 20 };
 
 /** A queue in a SQLite file of its own. Nothing of it is in memory: that it crashes is that it is opened anew. */
-export async function createSqliteQueueStore(): Promise<QueueStore> {
+export async function createSqliteQueueStore(inThread = false): Promise<QueueStore> {
   const directory = await temporaryDirectory();
-  const { leaseMs, roomBytes } = LIMITS;
+  const { roomBytes } = LIMITS;
+  // A thread has to begin before it can answer, which takes its time on a machine that is busy.
+  const leaseMs = inThread ? 4 * LIMITS.leaseMs : LIMITS.leaseMs;
   return {
     leaseMs,
     roomBytes,
-    open: () => openSqliteExposureQueue(directory.path, { clock: systemClock, maxBytes: roomBytes, leaseMs }),
+    open: () =>
+      openSqliteExposureQueue(directory.path, {
+        ...{ clock: systemClock, maxBytes: roomBytes, leaseMs, inThread },
+      }),
     crash: async () => undefined,
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };

@@ -125,7 +125,7 @@ export const exposureQueueChecks: readonly Check<QueueStore>[] = [
       await using other = await store.open();
       for (const each of parcels(2)) await one.publish(each);
       const [soon, later] = await drained(one, 2);
-      await later?.again(store.leaseMs * 4);
+      await later?.again(store.leaseMs * 4 + 0.1);
       await soon?.again(0);
       const second = await takeOne(other, store.leaseMs / 2);
       expect([second.id, second.attempt]).toEqual([soon?.id, 2]);

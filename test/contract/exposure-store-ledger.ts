@@ -170,7 +170,7 @@ export const ledgerChecks: readonly Check<Store<ExposureStore>>[] = [
     },
   },
   {
-    title: 'keeps letters until they are removed, the first of each id, and lists them in code point order',
+    title: 'keeps letters until they are removed, one of each id, and lists them in code point order',
     async run(store) {
       const ids = inCodePointOrder(CONFUSABLE.map((text) => `${text}:1`));
       {
@@ -185,6 +185,33 @@ export const ledgerChecks: readonly Check<Store<ExposureStore>>[] = [
       expect(await exposures.exhume(ids[4] ?? '')).toBe(true);
       expect(await exposures.exhume(ids[4] ?? '')).toBe(false);
       expect(await exposures.deadLetters(2, ids[3])).toEqual(all.slice(5, 7));
+    },
+  },
+  {
+    title: 'keeps the first bytes of a letter, and what was said of it last',
+    async run(store) {
+      await using exposures = await store.open();
+      const first = letter('p:1', { units: 2 });
+      const later = letter('p:1', { bytes: Uint8Array.of(), error: 'again', at: START + 5, attempts: 1 });
+      await exposures.bury(first);
+      await exposures.bury(later);
+      const known = [{ ...later, bytes: first.bytes }];
+      expect(await exposures.deadLetters(10)).toEqual(known);
+      expect(await entryOf(exposures)).toMatchObject({ deadLettered: 0, lastAt: START + 5 });
+      await exposures.bury({ ...first, error: 'late' });
+      expect(await exposures.deadLetters(10)).toEqual(known);
+    },
+  },
+  {
+    title: 'removes a letter that was buried at that time, and none that was buried again',
+    async run(store) {
+      await using exposures = await store.open();
+      await exposures.bury(letter('p:1'));
+      await exposures.bury(letter('p:1', { at: START + 5 }));
+      expect(await exposures.exhume('p:1', START)).toBe(false);
+      expect(await exposures.deadLetters(10)).toHaveLength(1);
+      expect(await exposures.exhume('p:1', START + 5)).toBe(true);
+      expect(await exposures.deadLetters(10)).toEqual([]);
     },
   },
   {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { ExposureStore, RecordedBatch } from '../../src/ports/exposure-store.ts';
-import type { Check, Store } from './contract.ts';
+import { allDone, type Check, type Store } from './contract.ts';
 import {
   ALWAYS,
   batch,
@@ -143,19 +143,25 @@ export const writeChecks: readonly Check<Store<ExposureStore>>[] = [
       await using writer = await store.open();
       await using reader = await store.open();
       const size = 300;
-      const storing = storeAll(
-        writer,
-        [1, 2, 3, 4].map((sequence) => large(sequence, size)),
-      );
-      const done = storing.then(() => true);
-      do {
-        await nextTurn();
-        expect((await total(reader)) % size).toBe(0);
-        for (const { stored } of await reader.ledger(10)) expect(stored % size).toBe(0);
-        for (const { evaluations } of await reader.outcomes(SHOP, { ...ALWAYS, flag: 'banner' }))
-          expect(evaluations % size).toBe(0);
-      } while (!(await Promise.race([done, Promise.resolve(false)])));
-      await storing;
+      let isStoring = true;
+      const storeFour = async () => {
+        await storeAll(
+          writer,
+          [1, 2, 3, 4].map((sequence) => large(sequence, size)),
+        ).finally(() => {
+          isStoring = false;
+        });
+      };
+      const look = async () => {
+        while (isStoring) {
+          await nextTurn();
+          expect((await total(reader)) % size).toBe(0);
+          for (const { stored } of await reader.ledger(10)) expect(stored % size).toBe(0);
+          for (const { evaluations } of await reader.outcomes(SHOP, { ...ALWAYS, flag: 'banner' }))
+            expect(evaluations % size).toBe(0);
+        }
+      };
+      await allDone([storeFour(), look()]);
       expect(await total(reader)).toBe(4 * size);
     },
   },

@@ -243,6 +243,12 @@ describe.skipIf(mongoUri === undefined || natsProgram === undefined)('three repl
     for (const number of [0, 1, 2]) await evaluate(number, 'search', halted);
     using watching = watch(1);
     await watching.start();
+    // Whoever plans a change has seen the newest one in the log.
+    for (const number of [0, 1, 2])
+      await as(number).ok('FlagService/HaltFlag', {
+        name: settings('checkout'),
+        options: { validateOnly: true },
+      });
     await changes.deleteOne({ project: project.replace('projects/', ''), revision: Number(halted) });
     for (const number of [0, 1, 2])
       await vi.waitFor(

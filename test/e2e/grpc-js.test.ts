@@ -109,6 +109,26 @@ describe('a gRPC client without anything generated', () => {
     seen.note('EvaluationService/EvaluateStream', 'refused');
   });
 
+  it('exports what was evaluated, and is refused with a key that may not', async () => {
+    const answered = await calls.as(serverToken).ok('EvaluationService/Evaluate', {
+      ...{ flagKey: 'checkout', context: { targetingKey: 'export' } },
+    });
+    expect(answered).toMatchObject({ variation: 'off' });
+    const request = { parent: environment, flag: 'checkout', subject: 'export' };
+    const rows = async () => {
+      using stream = grpc.stream('AnalyticsService/ExportEvaluations', request, { token: server.adminToken });
+      return (await stream.next())?.rows;
+    };
+    await expect
+      .poll(rows, { timeout: 20_000, interval: 200 })
+      .toMatchObject([{ flag: 'checkout', subject: 'export', variation: 'off', source: 'call', count: '1' }]);
+    seen.note('AnalyticsService/ExportEvaluations', 'answered');
+
+    using refused = grpc.stream('AnalyticsService/ExportEvaluations', request, { token: serverToken });
+    checkRefusal(await refusalIn(refused.ended), { code: 'PERMISSION_DENIED', reason: 'SCOPE_MISSING' });
+    seen.note('AnalyticsService/ExportEvaluations', 'refused');
+  });
+
   it('is told to give up at the deadline', async () => {
     const options = { token: serverToken, deadlineMs: 300 };
     using watch = grpc.stream('EvaluationService/WatchFlags', { definitions: {} }, options);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { EXPOSURE_MUTANTS } from './mutants/exposure-mutants.ts';
 import { MUTANTS } from './mutants/mutants.ts';
 import { SCENARIOS } from './scenarios/all.ts';
 
@@ -19,7 +20,8 @@ describe('docs/faults.md', () => {
   });
 
   it('lists every bug with the invariant that it breaks', () => {
-    const mutants = Object.entries(MUTANTS).map(([name, { bug, breaks }]) => [name, bug, breaks]);
+    const all = Object.entries({ ...MUTANTS, ...EXPOSURE_MUTANTS });
+    const mutants = all.map(([name, { bug, breaks }]) => [name, bug, breaks]);
     expect(rows(/^M\d+$/).sort()).toEqual(mutants.sort());
   });
 });

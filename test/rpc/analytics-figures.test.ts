@@ -125,6 +125,21 @@ describe('health', () => {
     );
   });
 
+  test('of all flags comes in small pages', async () => {
+    const keys = Array.from({ length: 30 }, (_, n) => `flag-${String(n).padStart(2, '0')}`);
+    for (const flagId of keys)
+      await service.flags.createFlag({ parent: 'projects/shop', flagId, flag: BOOLEAN });
+    const evaluations = keys.map((flag) => ({ time: now - HOUR_MS, flag, variation: 'on', subject: 'anna' }));
+    await record(service.store, 'q', { evaluations });
+    const first = await service.analytics.listFlagHealth({ parent });
+    expect([first.flags.length, first.totalSize]).toEqual([20, 31]);
+    const rest = await service.analytics.listFlagHealth({ parent, pageToken: first.nextPageToken });
+    expect([...first.flags, ...rest.flags].map(({ flag }) => flag)).toEqual(['checkout', ...keys]);
+    expect(await errorOf(service.analytics.listFlagHealth({ parent, pageSize: -1 }))).toMatchObject({
+      code: Code.InvalidArgument,
+    });
+  });
+
   test('by one event is a conversion, which has to be named', async () => {
     const { variations } = await service.analytics.getFlagConversions({ name, event: 'boom' });
     expect(variations.map(({ variation, convertedSubjects }) => [variation, convertedSubjects])).toEqual([

@@ -44,6 +44,13 @@ describe('telemetryInterceptor', () => {
     for (const { durationMs } of calls) expect(durationMs).toBeGreaterThanOrEqual(0);
   });
 
+  it('passes on what the caller says about its trace', async () => {
+    const { calls, client } = setUp();
+    await client.check({}, { headers: { traceparent: '00-something' } });
+    await client.check({});
+    expect(calls.map(({ traceparent }) => traceparent)).toEqual(['00-something', undefined]);
+  });
+
   it('records a stream when it has ended, well, badly, or because its caller left', async () => {
     const { calls, client } = setUp();
     for await (const _ of client.watch({})) expect(calls).toEqual([]);
@@ -71,6 +78,7 @@ describe('refusedCallRecord', () => {
       protocol: 'grpc-web',
       code: Code.Unimplemented,
       durationMs: 1,
+      traceparent: null,
     } as const;
     expect(refusedCallRecord(call)).toEqual({
       system: 'grpc',
@@ -78,6 +86,7 @@ describe('refusedCallRecord', () => {
       status: 'UNIMPLEMENTED',
       errorType: 'UNIMPLEMENTED',
       durationMs: 1,
+      traceparent: undefined,
     });
   });
 });

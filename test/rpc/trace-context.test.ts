@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { traceIdIn } from '../../src/rpc/trace-context.ts';
+import { traceIdIn, traceParentIn } from '../../src/rpc/trace-context.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = '00f067aa0ba902b7';
@@ -11,6 +11,18 @@ it.each([
   [`cc-${TRACE}-${PARENT}-01-what-the-future-brings`],
 ])('finds the trace in %s', (traceparent) => {
   expect(traceIdIn(traceparent)).toBe(TRACE);
+});
+
+it.each([
+  ['00', false],
+  ['01', true],
+  ['02', false],
+  ['03', true],
+  ['ff', true],
+])('finds in the flags %s whether the caller writes it down', (flags, isSampled) => {
+  const parent = { traceId: TRACE, spanId: PARENT, isSampled };
+  expect(traceParentIn(`00-${TRACE}-${PARENT}-${flags}`)).toEqual(parent);
+  expect(traceParentIn(`01-${TRACE}-${PARENT}-${flags}-more`)).toEqual(parent);
 });
 
 it.each([
@@ -30,4 +42,5 @@ it.each([
   [`00-${TRACE}-${PARENT}-01\n`],
 ])('takes %j for none', (traceparent) => {
   expect(traceIdIn(traceparent)).toBeUndefined();
+  expect(traceParentIn(traceparent)).toBeUndefined();
 });

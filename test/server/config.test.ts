@@ -33,6 +33,17 @@ describe('loadConfig', () => {
     expect(loadConfig({ VEXIL_HOST: '::1' }).managementApi).toBe('public');
   });
 
+  it('has every role unless told otherwise, and keeps rows, minutes and sums for so many days', () => {
+    expect(loadConfig({}).roles).toEqual({ evaluate: true, write: true });
+    expect(loadConfig({ VEXIL_ROLES: 'write' }).roles).toEqual({ evaluate: false, write: true });
+    expect(loadConfig({ VEXIL_ROLES: ' write , evaluate' }).roles).toEqual({ evaluate: true, write: true });
+    for (const roles of [',', 'writer', 'evaluate,'])
+      expect(() => loadConfig({ VEXIL_ROLES: roles })).toThrow();
+    const [dayMs, kept] = [86_400_000, loadConfig({ VEXIL_RETENTION_MINUTES_DAYS: '2' }).retention];
+    expect(kept).toEqual({ rowsMs: 30 * dayMs, minutesMs: 2 * dayMs, rollupsMs: 400 * dayMs });
+    expect(() => loadConfig({ VEXIL_RETENTION_ROWS_DAYS: '0' })).toThrow('must be a whole number');
+  });
+
   it('names every variable that it cannot use', () => {
     const env = {
       VEXIL_PROT: '1',

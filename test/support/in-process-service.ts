@@ -137,7 +137,7 @@ function routesOf(
         AnalyticsService,
         analyticsService({
           ...{ catalog, history, clock, limits: DEFAULT_LIMITS, pepper: PEPPER },
-          exposures: { store: async () => store, publish: async (parcel) => void published.push(parcel) },
+          exposures: { store, queue: { publish: async (parcel) => void published.push(parcel) } },
         }),
       );
 }

@@ -22,10 +22,17 @@ type MessageType = MessageTypeDefinition<object, object>;
 const FORMAT = { longs: String, enums: String, bytes: String, json: true } as const;
 const definitions = loadSync(
   [
-    ...['evaluation', 'flag_service', 'fleet_service', 'history_service', 'key_service'].map(
+    ...[
+      'analytics_service',
+      'evaluation',
+      'flag_service',
+      'fleet_service',
+      'history_service',
+      'key_service',
+    ].map((file) => `vexil/v1/${file}.proto`),
+    ...['project_service', 'release_service', 'segment_service', 'telemetry_service'].map(
       (file) => `vexil/v1/${file}.proto`,
     ),
-    ...['project_service', 'release_service', 'segment_service'].map((file) => `vexil/v1/${file}.proto`),
     'grpc/health/v1/health.proto',
     'grpc/reflection/v1/reflection.proto',
     'grpc/reflection/v1alpha/reflection.proto',

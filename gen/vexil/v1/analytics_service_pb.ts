@@ -1028,7 +1028,7 @@ export type PreviewReachRequest = Message<"vexil.v1.PreviewReachRequest"> & {
   endTime?: Timestamp | undefined;
 
   /**
-   * 0: 10000. At most 100000.
+   * 0: 10000. At most 20000.
    *
    * @generated from field: uint32 sample_size = 7;
    */
@@ -1201,7 +1201,7 @@ export type PreviewChangeRequest = Message<"vexil.v1.PreviewChangeRequest"> & {
   endTime?: Timestamp | undefined;
 
   /**
-   * 0: 10000. At most 100000.
+   * 0: 10000. At most 20000.
    *
    * @generated from field: uint32 sample_size = 9;
    */
@@ -2070,7 +2070,7 @@ export const FlagUse = {
   NEW: 4,
 
   /**
-   * It is asked for, but there is no such flag, or it is archived.
+   * It was evaluated in the period, but there is no such flag any more, or it is archived.
    *
    * @generated from enum value: FLAG_USE_UNKNOWN = 5;
    */

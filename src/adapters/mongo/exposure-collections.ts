@@ -1,5 +1,6 @@
 import type { Collection, Document } from 'mongodb';
 import type {
+  ContextsDocument,
   EventsDocument,
   FlagDocument,
   HourDocument,
@@ -22,6 +23,7 @@ export interface ExposureCollections {
   readonly minutes: Collection<MinutesDocument>;
   readonly rows: Collection<RowsDocument>;
   readonly events: Collection<EventsDocument>;
+  readonly contexts: Collection<ContextsDocument>;
   readonly subjects: Collection<SubjectDocument>;
   readonly flags: Collection<FlagDocument>;
   readonly processes: Collection<ProcessDocument>;
@@ -36,6 +38,7 @@ export function exposureCollections({ db }: Mongo): ExposureCollections {
     minutes: db.collection('exposure_minutes'),
     rows: db.collection('exposure_rows'),
     events: db.collection('exposure_events'),
+    contexts: db.collection('exposure_contexts'),
     subjects: db.collection('exposure_subjects'),
     flags: db.collection('exposure_flags'),
     processes: db.collection('exposure_processes'),
@@ -45,7 +48,9 @@ export function exposureCollections({ db }: Mongo): ExposureCollections {
 
 /** The collections that hold what rolls are made of. */
 export function rolledCollections(all: ExposureCollections): readonly Collection<Document & Rolled>[] {
-  return [all.totals, all.minutes, all.rows, all.events] as unknown as Collection<Document & Rolled>[];
+  return [all.totals, all.minutes, all.rows, all.events, all.contexts] as unknown as Collection<
+    Document & Rolled
+  >[];
 }
 
 /** Idempotent, and any number of replicas may do it at once. Text compares as UTF-8 bytes. */
@@ -76,6 +81,7 @@ export async function makeExposureIndexes(mongo: Mongo, all: ExposureCollections
       { key: { project: 1, environment: 1, order: 1, seenAt: 1 }, name: 'order', collation },
       { key: { firstAt: 1 }, name: 'first_times', collation },
       { key: { firstHour: 1 }, name: 'first_hours', collation },
+      { key: { erasedAt: 1 }, name: 'erasures', sparse: true, collation },
     ]),
     make(all.flags, [{ key: { project: 1, environment: 1, flag: 1 }, name: 'flags', collation }]),
   ]);

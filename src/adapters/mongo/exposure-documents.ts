@@ -44,6 +44,8 @@ export interface PartDocument extends Placed {
 export interface Roll {
   readonly id: string;
   readonly rows: number;
+  /** What is in it is noted of its subjects. */
+  readonly noted?: boolean;
 }
 
 /**
@@ -53,12 +55,14 @@ export interface Roll {
 export interface HourDocument extends Placed {
   readonly _id: string;
   readonly token: string;
+  /** Another one each time that something else happens to rolls than that one is added. */
+  readonly era: string;
   readonly rolls: readonly Roll[];
   /** Rolls that are forgotten by the hour, and kept by the day. */
   readonly hidden: readonly string[];
   /** Parts that are in these rolls, and may still be marked as open. */
   readonly pending: readonly string[];
-  /** There may be documents of rolls that do not count, or several rolls where one would do. */
+  /** Not all is noted, there are several rolls where one would do, or documents of rolls that do not count. */
   readonly loose?: true;
 }
 
@@ -143,17 +147,34 @@ export interface EventsDocument extends Rolled {
   readonly events: readonly EventEntry[];
 }
 
-/** Whoever was seen in a place. */
+/** What was known of subjects, until it is noted of each. */
+export interface ContextsDocument extends Rolled {
+  readonly contexts: readonly ContextEntry[];
+}
+
+export interface ContextEntry {
+  readonly subject: string;
+  /** JSON. */
+  readonly attributes: string;
+  readonly seenAt: number;
+}
+
+/**
+ * Whoever was seen in a place. Of somebody who was erased only `_id` is left, and when that was, for as long as a process
+ * that slept might bring back what it knew.
+ */
 export interface SubjectDocument {
+  /** A hash. */
   readonly _id: string;
   readonly format: number;
   readonly project: string;
   readonly environment: string;
   readonly subject: string;
-  /** Another one each time that something was noted. */
+  /** Another one each time that something is noted. Nobody changes this who has not seen that. */
   readonly noted: string;
-  /** Puts subjects in an order that has nothing to do with them. */
+  /** The hash again, for those who are there. */
   readonly order: string;
+  readonly erasedAt?: Date;
   /** Where there are rows and events of this subject. */
   readonly hours: readonly number[];
   readonly firstHour?: number;

@@ -1,12 +1,21 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { WithoutId } from 'mongodb';
 import type { Erased, ExposureStore, RecordedPlace } from '../../ports/exposure-store.ts';
 import type { ExposureCollections } from './exposure-collections.ts';
-import type { EventsDocument, RowsDocument } from './exposure-documents.ts';
+import {
+  type EventsDocument,
+  FORMAT,
+  type RowsDocument,
+  type SubjectDocument,
+} from './exposure-documents.ts';
 import { acknowledged, type Hours, type PlacedHour } from './exposure-hours.ts';
+import type { Notes } from './exposure-notes.ts';
 import { chunksOf } from './exposure-pieces.ts';
 import type { Roller } from './exposure-roll.ts';
 import { rowsIn, withRows } from './exposure-rows.ts';
 import { subjectId } from './exposure-subjects.ts';
+import type { Tidier } from './exposure-tidy.ts';
 import { elsewhere } from './mongo-errors.ts';
 import type { Mongo } from './open-mongo.ts';
 
@@ -65,6 +74,8 @@ export function openErasing(
   all: ExposureCollections,
   hours: Hours,
   roller: Roller,
+  notes: Notes,
+  tidier: Tidier,
   changes: Changes,
 ): Pick<ExposureStore, 'erase'> {
   async function eraseOnce(rolls: readonly string[], subject: string): Promise<Units> {
@@ -77,6 +88,12 @@ export function openErasing(
       );
       const events = await mongo.run((reading) =>
         all.events.find({ ...own, 'events.subject': subject }, acknowledged(reading)).toArray(),
+      );
+      await mongo.run(() =>
+        all.contexts.updateMany(
+          { ...own, 'contexts.subject': subject },
+          { $pull: { contexts: { subject } } },
+        ),
       );
       for (const document of rows) erased.evaluations += await changes.rows(document, isKept);
       for (const document of events) erased.events += await changes.events(document, isKept);
@@ -96,7 +113,11 @@ export function openErasing(
       );
       erased.evaluations += evaluations;
       erased.events += events;
-      if ((await hours.replace(seen, {})) !== undefined) return erased;
+      if ((await hours.replace(seen, { era: randomUUID() })) !== undefined) {
+        // What somebody who died has left behind may name them as well.
+        await tidier.tidy(at, Infinity);
+        return erased;
+      }
       await delay(PAUSE_MS * Math.random());
     }
     throw elsewhere();
@@ -107,15 +128,20 @@ export function openErasing(
     const _id = subjectId(place, subject);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const known = await mongo.run((reading) => all.subjects.findOne({ _id }, acknowledged(reading)));
-      if (known === null) return erased;
+      if (known === null || known.erasedAt !== undefined) return erased;
       for (const hour of known.hours) {
         const { evaluations, events } = await eraseIn({ place, hour }, subject);
         erased.evaluations += evaluations;
         erased.events += events;
       }
       const { noted } = known;
-      const { deletedCount } = await mongo.run(() => all.subjects.deleteOne({ _id, noted }));
-      if (deletedCount === 1) return { ...erased, contexts: known.seenAt === undefined ? 0 : 1 };
+      const nothing = {
+        format: FORMAT,
+        noted: randomUUID(),
+        erasedAt: new Date(),
+      } as WithoutId<SubjectDocument>;
+      const { matchedCount } = await mongo.run(() => all.subjects.replaceOne({ _id, noted }, nothing));
+      if (matchedCount === 1) return { ...erased, contexts: known.seenAt === undefined ? 0 : 1 };
     }
     throw elsewhere();
   }
@@ -123,8 +149,9 @@ export function openErasing(
   return {
     async erase(place, subject) {
       if (subject === '') return { evaluations: 0, events: 0, contexts: 0 };
-      // So that nothing of it is in a part any more.
+      // So that nothing of it is in a part any more, and it is noted where it is.
       await roller.settle(place);
+      await notes.noteAll(place);
       return await eraseAll(place, subject);
     },
   };

@@ -8,6 +8,7 @@ import type { HourDocument } from './exposure-documents.ts';
 import type { Changes } from './exposure-erase.ts';
 import { acknowledged, type Hours } from './exposure-hours.ts';
 import type { Ledger } from './exposure-ledger.ts';
+import type { Notes } from './exposure-notes.ts';
 import type { Processes } from './exposure-processes.ts';
 import type { Roller } from './exposure-roll.ts';
 import type { Tidier } from './exposure-tidy.ts';
@@ -18,6 +19,8 @@ const PIECE = 500;
 /** Hours that are put in order in one go. */
 const MAX_HOURS = 2_000;
 const HOURS_PER_DAY = 24;
+/** No process that stands still for so long goes on. */
+const LONGEST_SLEEP_MS = 86_400_000;
 /** The newest hours are left alone: they change. */
 const FRESH_HOURS = 2;
 
@@ -26,6 +29,7 @@ export interface ExpiryParts {
   readonly all: ExposureCollections;
   readonly hours: Hours;
   readonly roller: Roller;
+  readonly notes: Notes;
   readonly tidier: Tidier;
   readonly processes: Processes;
   readonly ledger: Ledger;
@@ -34,7 +38,7 @@ export interface ExpiryParts {
 
 /** Removes what is too old, and puts in order what stays. */
 export function openExpiry(parts: ExpiryParts): Pick<ExposureStore, 'expire'> {
-  const { mongo, all, roller, tidier, processes, ledger, changes } = parts;
+  const { mongo, all, roller, notes, tidier, processes, ledger, changes } = parts;
 
   /** Calls `use` with the ids of all that match, some at a time, until it makes none of them go. */
   async function eachPiece<T extends Document>(
@@ -109,8 +113,9 @@ export function openExpiry(parts: ExpiryParts): Pick<ExposureStore, 'expire'> {
     const others = [rowsBefore, minutesBefore].map((before) => Math.floor(before / HOUR_MS));
     await remove(all.hours, { hour: { $lt: Math.min(day, ...others) } });
     await remove(all.totals, { hour: { $lt: day } });
+    await remove(all.contexts, { hour: { $lt: hour } });
     const isShown = { $expr: { $ne: ['$hidden', '$rolls.id'] } };
-    const hide = [{ $set: { hidden: '$rolls.id', token: randomUUID() } }];
+    const hide = [{ $set: { hidden: '$rolls.id', token: randomUUID(), era: randomUUID() } }];
     const filter: Filter<HourDocument> = { hour: { $gte: day, $lt: hour }, ...isShown };
     await mongo.run(() => all.hours.updateMany(filter, hide));
     await remove(all.flags, { lastAt: { $lt: hour * HOUR_MS } });
@@ -118,7 +123,9 @@ export function openExpiry(parts: ExpiryParts): Pick<ExposureStore, 'expire'> {
 
   /** Whoever is about to put an hour together from what it was cannot do so any more. */
   async function renewLoose(): Promise<void> {
-    await mongo.run(() => all.hours.updateMany({ loose: true }, { $set: { token: randomUUID() } }));
+    await mongo.run(() =>
+      all.hours.updateMany({ loose: true }, { $set: { token: randomUUID(), era: randomUUID() } }),
+    );
   }
 
   async function expireRolled(retention: Retention): Promise<void> {
@@ -132,6 +139,8 @@ export function openExpiry(parts: ExpiryParts): Pick<ExposureStore, 'expire'> {
     const forget = forgetting(hour, rollupsBefore);
     const empty = { got: {}, hours: [], seenAt: { $exists: false } } as object;
     const old: Filter<Document>[] = [{ firstAt: { $lt: rollupsBefore } }, { firstHour: { $lt: hour } }];
+    const asleepSince = new Date(Date.now() - LONGEST_SLEEP_MS);
+    await remove(all.subjects, { erasedAt: { $lt: asleepSince } });
     for (const filter of old)
       await eachPiece(all.subjects as unknown as Collection<Document>, filter, async (ids) => {
         const these = { _id: { $in: ids } } as object;
@@ -154,6 +163,7 @@ export function openExpiry(parts: ExpiryParts): Pick<ExposureStore, 'expire'> {
   return {
     async expire(retention) {
       await roller.settle();
+      await notes.noteAll();
       await processes.foldAll();
       await tidyAll();
       await expireRolled(retention);

@@ -32,8 +32,10 @@ export interface Hours {
    */
   replace(
     seen: HourDocument,
-    by: Partial<Pick<HourDocument, 'rolls' | 'pending'>>,
+    by: Partial<Pick<HourDocument, 'rolls' | 'pending' | 'era'>>,
   ): Promise<string | undefined>;
+  /** Hours that may not be tidy, of a place or of all. */
+  loose(place?: RecordedPlace): Promise<HourDocument[]>;
   /** Says that there may be something to tidy up from now on. False if it has changed since it was seen so. */
   loosen(seen: HourDocument): Promise<boolean>;
   /** Says that all is tidy. */
@@ -67,7 +69,14 @@ export function openHours(mongo: Mongo, { hours }: ExposureCollections, report: 
 
   async function make(at: PlacedHour): Promise<void> {
     const { place, hour } = at;
-    const nothing = { token: randomUUID(), rolls: [], hidden: [], pending: [], loose: true } as const;
+    const nothing = {
+      token: randomUUID(),
+      era: randomUUID(),
+      rolls: [],
+      hidden: [],
+      pending: [],
+      loose: true,
+    } as const;
     try {
       await mongo.run(() => hours.insertOne({ _id: hourId(at), format: FORMAT, ...place, hour, ...nothing }));
     } catch (error) {
@@ -91,6 +100,7 @@ export function openHours(mongo: Mongo, { hours }: ExposureCollections, report: 
       const { matchedCount } = await mongo.run(() => hours.updateOne({ _id, token }, update));
       return matchedCount === 1 ? next : undefined;
     },
+    loose: async (place) => readable(await find({ ...place, loose: true })),
     async loosen({ _id, token }) {
       const update = { $set: { loose: true } } as const;
       return (await mongo.run(() => hours.updateOne({ _id, token }, update))).matchedCount === 1;

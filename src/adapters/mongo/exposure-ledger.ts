@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Binary } from 'mongodb';
 import { compareCodePoints } from '../../core/canonical-json.ts';
 import { readBatchId } from '../../ports/batch-check.ts';
@@ -12,6 +13,7 @@ import type { Mongo } from './open-mongo.ts';
 
 /** Dead letters are at most half a megabyte each. */
 const MAX_LETTERS = 200;
+const PAUSE_MS = 20;
 
 type Letter = Pick<LetterDocument, 'process' | 'sequence' | 'units' | 'at'>;
 
@@ -41,16 +43,37 @@ export function openLedger(mongo: Mongo, { letters }: ExposureCollections, proce
     return Map.groupBy(named, ({ process }) => process ?? '');
   }
 
+  /** False if there is one of its id. */
+  async function isInserted(letter: LetterDocument): Promise<boolean> {
+    try {
+      await mongo.run(() => letters.insertOne(letter));
+      return true;
+    } catch (failure) {
+      if (!isDuplicate(failure)) throw failure;
+      return false;
+    }
+  }
+
+  /** Says of a letter that is there what is newer. False if there is none. */
+  async function isToldOf(
+    id: string,
+    { units, ...about }: Omit<DeadLetter, 'id' | 'bytes'>,
+  ): Promise<boolean> {
+    const change =
+      units === undefined ? { $set: about, $unset: { units: true as const } } : { $set: { ...about, units } };
+    const { matchedCount } = await mongo.run(() =>
+      letters.updateOne({ _id: id, at: { $lt: about.at } }, change),
+    );
+    return matchedCount === 1 || (await mongo.run(() => letters.countDocuments({ _id: id }))) === 1;
+  }
+
   return {
     async bury({ id, bytes, error, at, attempts, units }) {
       const of = readBatchId(id);
       const about = { error, at, attempts, ...(units !== undefined && { units }) };
       const letter = { _id: id, format: FORMAT, ...of, ...about, bytes: new Binary(bytes) };
-      try {
-        await mongo.run(() => letters.insertOne(letter));
-      } catch (failure) {
-        if (!isDuplicate(failure)) throw failure;
-      }
+      // Again if it was exhumed after it was found to be there.
+      while (!(await isInserted(letter)) && !(await isToldOf(id, about))) await delay(PAUSE_MS);
     },
     async deadLetters(limit, after = '') {
       const wanted = { sort: { _id: 1 }, limit: Math.min(limit, MAX_LETTERS) } as const;
@@ -65,8 +88,9 @@ export function openLedger(mongo: Mongo, { letters }: ExposureCollections, proce
       }
       return found;
     },
-    async exhume(id) {
-      return (await mongo.run(() => letters.deleteOne({ _id: id }))).deletedCount === 1;
+    async exhume(id, at) {
+      const wanted = { _id: id, ...(at !== undefined && { at }) };
+      return (await mongo.run(() => letters.deleteOne(wanted))).deletedCount === 1;
     },
     close: (process, accepted, at) => processes.end(process, accepted, at),
     ledger: async (limit) => (await entries()).slice(0, limit),

@@ -1,6 +1,7 @@
 import type { Collection, Document, Filter } from 'mongodb';
 import type { ExposureCollections } from './exposure-collections.ts';
 import {
+  type ContextsDocument,
   type EventsDocument,
   FORMAT,
   type MinutesDocument,
@@ -37,6 +38,7 @@ export interface Pages {
     about: { readonly from: number; readonly to: number; readonly flag?: string },
   ): Promise<Pick<RowsDocument, '_id' | 'from'>[]>;
   rows(ids: readonly string[]): Promise<RowsDocument[]>;
+  contexts(rolls: readonly string[]): Promise<ContextsDocument[]>;
 }
 
 export function openPages(mongo: Mongo, all: ExposureCollections, report: Report): Pages {
@@ -95,6 +97,7 @@ export function openPages(mongo: Mongo, all: ExposureCollections, report: Report
       return found.sort((a, b) => a.from - b.from);
     },
     rows,
+    contexts: async (rolls) => sound(await byRolls(all.contexts, rolls, {}), areContexts),
   };
 }
 
@@ -109,6 +112,13 @@ function areEvents({ events }: EventsDocument): boolean {
   return (
     Array.isArray(events) &&
     events.every((event) => Number.isSafeInteger(event?.count) && Number.isSafeInteger(event.time))
+  );
+}
+
+function areContexts({ contexts }: ContextsDocument): boolean {
+  return (
+    Array.isArray(contexts) &&
+    contexts.every((context) => typeof context?.subject === 'string' && Number.isFinite(context.seenAt))
   );
 }
 

@@ -4,6 +4,8 @@ import { Cells, minuteOf } from './exposure-cells.ts';
 import { type ExposureCollections, rolledCollections } from './exposure-collections.ts';
 import {
   type Cell,
+  type ContextEntry,
+  type ContextsDocument,
   type EventEntry,
   type EventsDocument,
   FORMAT,
@@ -18,6 +20,7 @@ import type { Mongo } from './open-mongo.ts';
 /** What one document holds at most. */
 const CHUNK_CELLS = 2_000;
 const CHUNK_EVENTS = 2_000;
+const CHUNK_CONTEXTS = 500;
 /** What is written at once: documents, and what is in them. */
 const PIECE_DOCUMENTS = 500;
 const PIECE_ITEMS = 20_000;
@@ -28,6 +31,7 @@ export interface Pieces {
   readonly minutes: readonly MinutesDocument[];
   readonly rows: readonly RowsDocument[];
   readonly events: readonly EventsDocument[];
+  readonly contexts: readonly ContextsDocument[];
 }
 
 /** What is to become a roll. */
@@ -36,18 +40,32 @@ export interface RollContent {
   readonly minutes: ReadonlyMap<string, readonly MinuteCell[]>;
   readonly rows: readonly NumberedRow[];
   readonly events: readonly EventEntry[];
+  /** One of each subject. */
+  readonly contexts: readonly ContextEntry[];
 }
 
-export function countedContent(rows: readonly NumberedRow[], events: readonly EventEntry[]): RollContent {
+/** The latest of each subject. */
+export function latestContexts(contexts: Iterable<ContextEntry>): ContextEntry[] {
+  const latest = new Map<string, ContextEntry>();
+  for (const context of contexts)
+    if (context.seenAt >= (latest.get(context.subject)?.seenAt ?? 0)) latest.set(context.subject, context);
+  return [...latest.values()];
+}
+
+export function countedContent(
+  rows: readonly NumberedRow[],
+  events: readonly EventEntry[],
+  contexts: readonly ContextEntry[],
+): RollContent {
   const evaluations: RecordedEvaluation[] = rows.map(({ evaluation }) => evaluation);
   const totals = new Cells();
   const minutes = new Cells();
   totals.addEvaluations(evaluations, () => 0);
   minutes.addEvaluations(evaluations, minuteOf);
-  return { totals: totals.totals(), minutes: minutes.byFlag(), rows, events };
+  return { totals: totals.totals(), minutes: minutes.byFlag(), rows, events, contexts };
 }
 
-export function piecesOf(at: RollPlace, { totals, minutes, rows, events }: RollContent): Pieces {
+export function piecesOf(at: RollPlace, { totals, minutes, rows, events, contexts }: RollContent): Pieces {
   const head = (index: number) => ({
     ...{ _id: `${at.roll}/${index}`, format: FORMAT, ...at.place, hour: at.hour, roll: at.roll },
   });
@@ -59,6 +77,7 @@ export function piecesOf(at: RollPlace, { totals, minutes, rows, events }: RollC
     totals: chunksOf(totals, CHUNK_CELLS).map((chunk, index) => ({ ...head(index), cells: chunk })),
     minutes: cells.map(({ flag, chunk }, index) => ({ ...head(index), flag, cells: chunk })),
     rows: rowsDocuments(at, rows),
+    contexts: chunksOf(contexts, CHUNK_CONTEXTS).map((chunk, index) => ({ ...head(index), contexts: chunk })),
     events: chunksOf(inOrder, CHUNK_EVENTS).map((chunk, index) => ({
       ...head(index),
       ...{ from: chunk[0]?.time ?? 0, to: chunk.at(-1)?.time ?? 0, edition: 0, events: chunk },
@@ -71,6 +90,7 @@ export async function writePieces(mongo: Mongo, all: ExposureCollections, pieces
   await insert(mongo, all.totals, pieces.totals, ({ cells }) => cells.length);
   await insert(mongo, all.minutes, pieces.minutes, ({ cells }) => cells.length);
   await insert(mongo, all.events, pieces.events, ({ events }) => events.length);
+  await insert(mongo, all.contexts, pieces.contexts, (document) => document.contexts.length);
   await insert(mongo, all.rows, pieces.rows, ({ rows }) => rows.time.length);
 }
 

@@ -1,13 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { canonicalJson } from '../../core/canonical-json.ts';
 import type { RecordedPlace } from '../../ports/exposure-store.ts';
 import type { ExposureCollections } from './exposure-collections.ts';
 import type { OpenPart } from './exposure-content.ts';
-import type { HourDocument } from './exposure-documents.ts';
+import type { ContextEntry, HourDocument } from './exposure-documents.ts';
 import { acknowledged, type HourRange, type Hours, type PlacedHour } from './exposure-hours.ts';
-import { chunksOf, countedContent, dropRolls, piecesOf, writePieces } from './exposure-pieces.ts';
+import {
+  chunksOf,
+  countedContent,
+  dropRolls,
+  latestContexts,
+  piecesOf,
+  writePieces,
+} from './exposure-pieces.ts';
 import { numberedRows } from './exposure-rows.ts';
-import type { Subjects } from './exposure-subjects.ts';
 import type { PartName, Views } from './exposure-view.ts';
 import { elsewhere } from './mongo-errors.ts';
 import type { Mongo } from './open-mongo.ts';
@@ -34,7 +41,6 @@ export interface RollParts {
   readonly all: ExposureCollections;
   readonly hours: Hours;
   readonly views: Views;
-  readonly subjects: Subjects;
   /** Notes in the processes what is in the parts: whoever calls this need not wait for it. */
   readonly fold: (processes: ReadonlySet<string>) => Promise<void>;
 }
@@ -42,7 +48,7 @@ export interface RollParts {
 /** How far one attempt came. */
 type Step = 'done' | 'more' | 'lost';
 
-export function openRoller({ mongo, all, hours, views, subjects, fold }: RollParts): Roller {
+export function openRoller({ mongo, all, hours, views, fold }: RollParts): Roller {
   /** Parts that nobody can read are asked for only once. */
   const broken = new Set<string>();
 
@@ -83,8 +89,9 @@ export function openRoller({ mongo, all, hours, views, subjects, fold }: RollPar
     const roll = randomUUID();
     const rows = parts.flatMap(numberedRows);
     const events = parts.flatMap((part) => part.events);
-    await writePieces(mongo, all, piecesOf({ place, hour, roll }, countedContent(rows, events)));
-    await subjects.note(place, parts);
+    const contexts = latestContexts(parts.flatMap(contextEntries));
+    const content = countedContent(rows, events, contexts);
+    await writePieces(mongo, all, piecesOf({ place, hour, roll }, content));
     await noteFlags(place, parts);
     const pending = parts.map(({ id }) => id);
     const rolls = [...seen.rolls, { id: roll, rows: rows.length + events.length }];
@@ -148,4 +155,10 @@ function fewOf(names: readonly PartName[]): PartName[] {
     rows += name.rows;
     return index === 0 || rows <= MAX_ROWS;
   });
+}
+
+function contextEntries({ contexts }: OpenPart): ContextEntry[] {
+  return contexts.map(({ subject, attributes, seenAt }) => ({
+    ...{ subject, attributes: canonicalJson(attributes), seenAt },
+  }));
 }

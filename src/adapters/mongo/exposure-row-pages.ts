@@ -56,7 +56,7 @@ export function openRowPages(
         const found: NumberedRow[] = [];
         for (const view of hours) {
           if (found.length >= limit) break;
-          if (own?.has(view.hour) === false && view.parts.length === 0) continue;
+          if (own?.has(view.hour) === false && view.parts.length === 0 && !view.isUnnoted) continue;
           found.push(...(await rowsOf(view, query, limit - found.length)));
         }
         return found.map(storedRow);

@@ -8,6 +8,7 @@ import { openChanges, openErasing } from './exposure-erase.ts';
 import { openExpiry } from './exposure-expiry.ts';
 import { acknowledged, openHours, type Report } from './exposure-hours.ts';
 import { openLedger } from './exposure-ledger.ts';
+import { openNotes } from './exposure-notes.ts';
 import { openOutcomes } from './exposure-outcomes.ts';
 import { openPages } from './exposure-pages.ts';
 import { openProcesses } from './exposure-processes.ts';
@@ -43,7 +44,8 @@ export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOpt
   const subjects = openSubjects(mongo, all);
   const processes = openProcesses(mongo, all, report);
   const fold = (names: ReadonlySet<string>) => processes.fold(names);
-  const roller = openRoller({ mongo, all, hours, views, subjects, fold });
+  const roller = openRoller({ mongo, all, hours, views, fold });
+  const notes = openNotes(mongo, all, { hours, pages, subjects });
   const tidier = openTidier(mongo, all, hours, roller);
   const ledger = openLedger(mongo, all, processes);
   const changes = openChanges(mongo, all);
@@ -95,11 +97,12 @@ export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOpt
     return stored;
   }
 
-  /** Readers of what is only noted when parts are put into their hours. */
+  /** Readers of what is noted of subjects. */
   const settled =
     <A extends [Parameters<typeof roller.settle>[0], ...unknown[]], R>(work: (...args: A) => Promise<R>) =>
     async (...args: A) => {
       await roller.settle(args[0]);
+      await notes.noteAll(args[0]);
       return await work(...args);
     };
 
@@ -107,8 +110,8 @@ export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOpt
   const { series, activity } = openSeries(mongo, all, views, pages);
   const { outcomes } = openOutcomes(views, pages);
   const { rows } = openRowPages(mongo, all, views, pages);
-  const { erase } = openErasing(mongo, all, hours, roller, changes);
-  const { expire } = openExpiry({ mongo, all, hours, roller, tidier, processes, ledger, changes });
+  const { erase } = openErasing(mongo, all, hours, roller, notes, tidier, changes);
+  const { expire } = openExpiry({ mongo, all, hours, roller, notes, tidier, processes, ledger, changes });
   return {
     store: whenReady(store),
     bury: whenReady(bury),

@@ -1,22 +1,43 @@
-import { createHash, randomUUID } from 'node:crypto';
-import type { AnyBulkWriteOperation } from 'mongodb';
-import { canonicalJson } from '../../core/canonical-json.ts';
+import { createHash } from 'node:crypto';
+import type { AnyBulkWriteOperation, OptionalId } from 'mongodb';
+import { compareCodePoints } from '../../core/canonical-json.ts';
 import type { ContextSample, Period, RecordedContext, RecordedPlace } from '../../ports/exposure-store.ts';
-import { entryIn } from './exposure-cells.ts';
 import type { ExposureCollections } from './exposure-collections.ts';
-import type { OpenPart } from './exposure-content.ts';
-import { FORMAT, type SubjectDocument } from './exposure-documents.ts';
+import { type ContextEntry, FORMAT, type SubjectDocument } from './exposure-documents.ts';
 import { acknowledged } from './exposure-hours.ts';
 import { chunksOf } from './exposure-pieces.ts';
+import { elsewhere, isDuplicate } from './mongo-errors.ts';
 import type { Mongo } from './open-mongo.ts';
 
 /** What is written or read at once. */
 const PIECE_SUBJECTS = 500;
+const ATTEMPTS = 50;
+
+/** What is to be noted of one subject. */
+export interface Seen {
+  /** The last variation of each flag. */
+  readonly got: Map<string, { readonly at: number; readonly variation: string }>;
+  readonly hours: Set<number>;
+  firstAt: number;
+  context?: ContextEntry;
+}
+
+export interface Noting {
+  readonly place: RecordedPlace;
+  /** Another one for each noting. */
+  readonly stamp: string;
+  readonly seen: ReadonlyMap<string, Seen>;
+  /** Whether nobody has noted or erased anything of the hour since this was begun. */
+  readonly isCurrent: () => Promise<boolean>;
+}
 
 /** Who was seen, with what, and which variations they got last. */
 export interface Subjects {
-  /** Notes what is in these parts: any number of times, in any order. */
-  note(place: RecordedPlace, parts: readonly OpenPart[]): Promise<void>;
+  /**
+   * Notes it: any number of times, in any order. False once that is not current any more: then somebody else has noted
+   * it, and somebody may have erased some of it again, of which nothing comes back.
+   */
+  note(noting: Noting): Promise<boolean>;
   sample(place: RecordedPlace, query: Period & { readonly limit: number }): Promise<ContextSample>;
   lastVariations(
     place: RecordedPlace,
@@ -25,26 +46,52 @@ export interface Subjects {
   ): Promise<Map<string, string>>;
 }
 
-interface Seen {
-  readonly got: Map<string, { readonly at: number; readonly variation: string }>;
-  readonly hours: Set<number>;
-  firstAt: number;
-  context?: RecordedContext;
-}
+type Known = Pick<SubjectDocument, '_id' | 'noted' | 'seenAt'>;
 
 export function openSubjects(mongo: Mongo, { subjects }: ExposureCollections): Subjects {
-  const write = async (operations: AnyBulkWriteOperation<SubjectDocument>[]) => {
-    for (const piece of chunksOf(operations, PIECE_SUBJECTS))
-      await mongo.run(() => subjects.bulkWrite(piece, { ordered: false }));
-  };
+  async function knownOf(ids: readonly string[]): Promise<Map<string, Known>> {
+    const projection = { noted: 1, seenAt: 1 };
+    const found = await mongo.run((reading) =>
+      subjects.find<Known>({ _id: { $in: [...ids] } }, { ...acknowledged(reading), projection }).toArray(),
+    );
+    return new Map(found.map((document) => [document._id, document]));
+  }
+
+  /** Those that somebody else noted something of meanwhile; undefined if the hour has changed. */
+  async function noteSome(
+    { place, stamp, isCurrent }: Noting,
+    some: readonly (readonly [string, Seen])[],
+  ): Promise<(readonly [string, Seen])[] | undefined> {
+    const ids = some.map(([subject]) => subjectId(place, subject));
+    const known = await knownOf(ids);
+    // Nothing can have been erased before this: what is erased from now on, is not as it was known.
+    if (!(await isCurrent())) return undefined;
+    const operations = some.map(([subject, seen]) =>
+      noteOf(place, stamp, subject, seen, known.get(subjectId(place, subject))),
+    );
+    try {
+      const { insertedCount, matchedCount } = await mongo.run(() =>
+        subjects.bulkWrite(operations, { ordered: false }),
+      );
+      if (insertedCount + matchedCount === some.length) return [];
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+    }
+    const noted = await knownOf(ids);
+    return some.filter(([subject]) => noted.get(subjectId(place, subject))?.noted !== stamp);
+  }
 
   return {
-    async note(place, parts) {
-      const seen = [...seenIn(parts)];
-      await write(seen.map(([subject, one]) => noteOf(place, subject, one)));
-      await write(
-        seen.flatMap(([subject, { context }]) => (context ? [contextOf(place, subject, context)] : [])),
-      );
+    async note(noting) {
+      for (const piece of chunksOf([...noting.seen], PIECE_SUBJECTS)) {
+        let left: readonly (readonly [string, Seen])[] | undefined = piece;
+        for (let attempt = 0; left !== undefined && left.length > 0; attempt++) {
+          if (attempt === ATTEMPTS) throw elsewhere();
+          left = await noteSome(noting, left);
+        }
+        if (left === undefined) return false;
+      }
+      return true;
     },
     async sample({ project, environment }, { from, to, limit }) {
       const filter = { project, environment, seenAt: { $gte: from, $lt: to } };
@@ -67,7 +114,7 @@ export function openSubjects(mongo: Mongo, { subjects }: ExposureCollections): S
         );
         for (const { subject, got } of found) {
           const variation = got?.[field]?.variation;
-          if (typeof variation === 'string') last.set(subject, variation);
+          if (typeof subject === 'string' && typeof variation === 'string') last.set(subject, variation);
         }
       }
       return last;
@@ -75,71 +122,54 @@ export function openSubjects(mongo: Mongo, { subjects }: ExposureCollections): S
   };
 }
 
+/** Says nothing of who it is, and puts subjects in an order that has nothing to do with them. */
 export function subjectId({ project, environment }: RecordedPlace, subject: string): string {
-  return JSON.stringify([project, environment, subject]);
-}
-
-function seenIn(parts: readonly OpenPart[]): Map<string, Seen> {
-  const seen = new Map<string, Seen>();
-  const of = (subject: string) =>
-    entryIn(seen, subject, (): Seen => ({ got: new Map(), hours: new Set(), firstAt: Infinity }));
-  for (const { evaluations, events, contexts, hour } of parts) {
-    for (const { subject, flag, time: at, variation } of evaluations) {
-      if (subject === '') continue;
-      const one = of(subject);
-      const known = one.got.get(flag);
-      one.hours.add(hour);
-      one.firstAt = Math.min(one.firstAt, at);
-      if (known === undefined || isLater({ at, variation }, known)) one.got.set(flag, { at, variation });
-    }
-    for (const { subject } of events) if (subject !== '') of(subject).hours.add(hour);
-    for (const context of contexts) {
-      const one = of(context.subject);
-      one.firstAt = Math.min(one.firstAt, context.seenAt);
-      if (one.context === undefined || one.context.seenAt <= context.seenAt) one.context = context;
-    }
-  }
-  return seen;
+  return createHash('sha256')
+    .update(JSON.stringify([project, environment, subject]))
+    .digest('base64url');
 }
 
 /** As MongoDB compares the two with $max. */
-function isLater(a: { at: number; variation: string }, b: { at: number; variation: string }): boolean {
+export function isLater(
+  a: { readonly at: number; readonly variation: string },
+  b: { readonly at: number; readonly variation: string },
+): boolean {
   if (a.at !== b.at) return a.at > b.at;
-  return Buffer.compare(Buffer.from(a.variation), Buffer.from(b.variation)) > 0;
+  return a.variation !== b.variation && compareCodePoints(a.variation, b.variation) > 0;
 }
 
+/** Without effect if anybody has noted anything since it was known so. */
 function noteOf(
   place: RecordedPlace,
+  stamp: string,
   subject: string,
-  { got, hours, firstAt }: Seen,
+  { got, hours, firstAt, context }: Seen,
+  known: Known | undefined,
 ): AnyBulkWriteOperation<SubjectDocument> {
   const { project, environment } = place;
   const _id = subjectId(place, subject);
-  const known = { format: FORMAT, project, environment, subject, order: orderOf(_id) };
-  const latest = Object.fromEntries([...got].map(([flag, last]) => [`got.${fieldOf(flag)}`, last]));
   const firsts = {
     ...(firstAt < Infinity && { firstAt }),
     ...(hours.size > 0 && { firstHour: Math.min(...hours) }),
   };
+  const isNewer = context !== undefined && context.seenAt >= (known?.seenAt ?? 0);
+  const about = {
+    ...{ format: FORMAT, project, environment, subject, order: _id, noted: stamp },
+    ...(isNewer && { attributes: context.attributes, seenAt: context.seenAt }),
+  };
+  const last = [...got].map(([flag, one]) => [fieldOf(flag), one] as const);
+  if (known === undefined) {
+    const document = { _id, ...about, ...firsts, got: Object.fromEntries(last), hours: [...hours] };
+    return { insertOne: { document: document as OptionalId<SubjectDocument> } };
+  }
   const update = {
-    $setOnInsert: known,
-    ...(got.size > 0 && { $max: latest }),
+    $set: about,
+    $unset: { erasedAt: '' },
+    ...(last.length > 0 && { $max: Object.fromEntries(last.map(([field, one]) => [`got.${field}`, one])) }),
     ...(Object.keys(firsts).length > 0 && { $min: firsts }),
-    $set: { noted: randomUUID() },
     $addToSet: { hours: { $each: [...hours] } },
   };
-  return { updateOne: { filter: { _id }, update, upsert: true } };
-}
-
-/** Only a later one takes the place of one that is there. */
-function contextOf(
-  place: RecordedPlace,
-  subject: string,
-  { attributes, seenAt }: RecordedContext,
-): AnyBulkWriteOperation<SubjectDocument> {
-  const isNoLater = { $not: { $gt: seenAt } };
-  const update = { $set: { attributes: canonicalJson(attributes), seenAt } };
-  return { updateOne: { filter: { _id: subjectId(place, subject), seenAt: isNoLater }, update } };
+  return { updateOne: { filter: { _id, noted: known.noted }, update: update as object } };
 }
 
 function contextIn({ subject, attributes, seenAt }: SubjectDocument): RecordedContext[] {
@@ -153,8 +183,4 @@ function contextIn({ subject, attributes, seenAt }: SubjectDocument): RecordedCo
 /** The name of a field that stands for a flag: nothing of what callers wrote is ever one. */
 export function fieldOf(flag: string): string {
   return createHash('sha256').update(flag).digest('base64url').slice(0, 22);
-}
-
-function orderOf(id: string): string {
-  return createHash('sha256').update(id).digest('hex').slice(0, 16);
 }

@@ -3,8 +3,9 @@ import { Cells, entryIn } from './exposure-cells.ts';
 import { type ExposureCollections, rolledCollections } from './exposure-collections.ts';
 import type { Cell, HourDocument, MinuteCell, Roll } from './exposure-documents.ts';
 import type { Hours, PlacedHour } from './exposure-hours.ts';
+import { isUnnoted } from './exposure-notes.ts';
 import { openPages } from './exposure-pages.ts';
-import { dropRolls, piecesOf, type RollContent, writePieces } from './exposure-pieces.ts';
+import { dropRolls, latestContexts, piecesOf, type RollContent, writePieces } from './exposure-pieces.ts';
 import type { Roller } from './exposure-roll.ts';
 import { type NumberedRow, rowsIn } from './exposure-rows.ts';
 import type { Mongo } from './open-mongo.ts';
@@ -47,8 +48,9 @@ export function openTidier(mongo: Mongo, all: ExposureCollections, hours: Hours,
       for (const row of rowsIn(document)) rows.push(row);
     });
     const events = (await pages.events(rolls)).flatMap((document) => document.events);
+    const contexts = latestContexts((await pages.contexts(rolls)).flatMap((document) => document.contexts));
     if (!isWhole) return undefined;
-    return { totals: totals.totals() as Cell[], minutes: cellsOf(minutes), rows, events };
+    return { totals: totals.totals() as Cell[], minutes: cellsOf(minutes), rows, events, contexts };
   }
 
   /** The roll that takes the place of these; undefined if they have to stay. */
@@ -57,7 +59,8 @@ export function openTidier(mongo: Mongo, all: ExposureCollections, hours: Hours,
     if (content === undefined) return undefined;
     const roll = randomUUID();
     await writePieces(mongo, all, piecesOf({ ...at, roll }, content));
-    return { id: roll, rows: content.rows.length + content.events.length };
+    const noted = !rolls.some(isUnnoted);
+    return { id: roll, rows: content.rows.length + content.events.length, noted };
   }
 
   return {
@@ -70,7 +73,7 @@ export function openTidier(mongo: Mongo, all: ExposureCollections, hours: Hours,
       const one = small.length >= least ? await merged(at, small) : undefined;
       const rolls =
         one === undefined ? seen.rolls : [...seen.rolls.filter((roll) => !small.includes(roll)), one];
-      const token = await hours.replace(seen, { rolls, pending: [] });
+      const token = await hours.replace(seen, { rolls, pending: [], era: randomUUID() });
       const isCounted = (id: string) => rolls.some((roll) => roll.id === id);
       if (token === undefined) {
         if (one !== undefined) await dropRolls(mongo, all, at.hour, [one.id]);
@@ -78,7 +81,7 @@ export function openTidier(mongo: Mongo, all: ExposureCollections, hours: Hours,
       }
       const old = [...there, ...seen.rolls.map(({ id }) => id)].filter((id) => !isCounted(id));
       await dropRolls(mongo, all, at.hour, [...new Set(old)]);
-      await hours.tighten(seen._id, token);
+      if (!rolls.some(isUnnoted)) await hours.tighten(seen._id, token);
       return true;
     },
   };

@@ -4,6 +4,7 @@ import type { ExposureCollections } from './exposure-collections.ts';
 import { type OpenPart, openPartIn } from './exposure-content.ts';
 import type { HourDocument } from './exposure-documents.ts';
 import { acknowledged, type HourRange, type Hours, inHours, type Report } from './exposure-hours.ts';
+import { isUnnoted } from './exposure-notes.ts';
 import { elsewhere } from './mongo-errors.ts';
 import type { Mongo } from './open-mongo.ts';
 
@@ -20,6 +21,8 @@ export interface HourView {
   /** Of the rolls, those that the hour has forgotten and the day has not. */
   readonly hidden: ReadonlySet<string>;
   readonly parts: readonly OpenPart[];
+  /** It is not noted of everybody in it that they are. */
+  readonly isUnnoted: boolean;
 }
 
 /** Reads what was stored. */
@@ -111,6 +114,7 @@ function viewsOf(documents: readonly HourDocument[], parts: readonly OpenPart[])
       hour,
       rolls: known.get(hour)?.rolls.map(({ id }) => id) ?? [],
       hidden: new Set(known.get(hour)?.hidden),
+      isUnnoted: known.get(hour)?.rolls.some(isUnnoted) === true,
       parts: parts.filter((part) => part.hour === hour),
     }));
 }

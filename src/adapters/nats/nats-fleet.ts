@@ -28,8 +28,13 @@ const ASK = 'a';
 /** When all come at once, and all ask, one answer is enough. */
 const ANSWER_AFTER_MS = 50;
 
+export interface NatsRegistry extends FleetRegistry {
+  /** How many messages were none that a replica of this fleet would send. */
+  ignored(): number;
+}
+
 /** The registry of replicas that share NATS servers: what this one has heard. Nothing is kept anywhere else. */
-export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFleetOptions): FleetRegistry {
+export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFleetOptions): NatsRegistry {
   const subject = subjectsOf(prefix).fleet;
   const complain = quietReport(report, clock);
   const listeners = new Listeners<void>((error) => complain('a listener of the fleet failed', { error }));
@@ -37,6 +42,7 @@ export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFle
   let own: ReplicaReport | undefined;
   let answering: Disposable | undefined;
   let open = true;
+  let ignored = 0;
 
   const send = (letter: string, text = '') =>
     link.publish(subject, seal(key, subject, Buffer.from(`${letter}${text}`)));
@@ -76,6 +82,7 @@ export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFle
     const body = unseal(key, subject, message);
     const text = typeof body === 'string' ? undefined : Buffer.from(body).toString();
     if (text !== undefined && heed(text.slice(0, 1), text.slice(1))) return;
+    ignored++;
     complain('a message was ignored', { subject, why: typeof body === 'string' ? body : 'malformed' });
   }
 
@@ -111,6 +118,7 @@ export function createNatsRegistry({ link, prefix, key, clock, report }: NatsFle
       return [...heard.values()].map((each) => ({ report: each.report, ageMs: now - each.at }));
     },
     subscribe: (listener) => listeners.add(listener),
+    ignored: () => ignored,
     async [Symbol.asyncDispose]() {
       open = false;
       for (const handle of [subscription, connection, answering]) handle?.[Symbol.dispose]();

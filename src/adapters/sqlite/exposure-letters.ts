@@ -6,22 +6,26 @@ import type { Database } from './open-database.ts';
 export interface ExposureLetters {
   bury(letter: DeadLetter): void;
   list(limit: number, after?: string): readonly DeadLetter[];
-  exhume(id: string): boolean;
+  exhume(id: string, at?: number): boolean;
 }
 
 export function exposureLetters(database: Database): ExposureLetters {
-  const insert = database.prepare('INSERT OR IGNORE INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+  const insert = database.prepare(
+    `INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+     SET error = excluded.error, at = excluded.at, attempts = excluded.attempts, units = excluded.units
+     WHERE excluded.at > at`,
+  );
   const select = database.prepare(
     'SELECT id, bytes, error, at, attempts, units FROM letters WHERE id > ? ORDER BY id LIMIT ?',
   );
-  const remove = database.prepare('DELETE FROM letters WHERE id = ?');
+  const remove = database.prepare('DELETE FROM letters WHERE id = ?1 AND at = COALESCE(?2, at)');
   return {
     bury({ id, bytes, error, at, attempts, units }) {
       const { process = null, sequence = null } = readBatchId(id) ?? {};
       insert.run(id, process, sequence, bytes, error, at, attempts, units ?? null);
     },
     list: (limit, after = '') => select.all(after, limit).map(letterOf),
-    exhume: (id) => remove.run(id).changes > 0,
+    exhume: (id, at) => remove.run(id, at ?? null).changes > 0,
   };
 }
 

@@ -24,11 +24,11 @@ const OUTCOMES = `
     SELECT got.variation, got.subject, SUM(v.count) AS events, SUM(COALESCE(v.value, 0) * v.count) AS total
     FROM event_names AS n CROSS JOIN events AS v ON v.name = n.id CROSS JOIN got ON got.subject = v.subject
     WHERE n.place = (SELECT id FROM place) AND (:event IS NULL OR n.event = :event) AND instr(:kinds, n.kind)
-      AND v.time >= :from AND v.time < :to AND v.time >= got.first_at
+      AND v.time >= :from AND v.time < :to AND v.time >= got.first_at AND v.subject > 0
       AND (v.flag IS NULL OR v.flag = (SELECT id FROM about))
     GROUP BY got.variation, got.subject
   )
-  SELECT variation, COUNT(subject) AS subjects, SUM(evaluations) AS evaluations,
+  SELECT variation, COUNT(NULLIF(subject, 0)) AS subjects, SUM(evaluations) AS evaluations,
     0 AS affected, 0 AS events, 0.0 AS total, 0.0 AS squares FROM got GROUP BY variation
   UNION ALL
   SELECT variation, 0, 0, COUNT(*), SUM(events), SUM(total), SUM(total * total) FROM happened GROUP BY variation

@@ -1,10 +1,10 @@
 import type { Parcel } from '../../ports/exposure-queue.ts';
 import { DEDUPE_MS } from '../../ports/parcel-check.ts';
 import { numberOf, type Row } from './columns.ts';
-import type { Database } from './open-database.ts';
+import type { Database, Schema } from './open-database.ts';
 
 /** SQL, oldest first: see `Schema`. Ids that were dealt with are kept for as long as they might come again. */
-export const PARCEL_MIGRATIONS: readonly string[] = [
+const PARCEL_MIGRATIONS: readonly string[] = [
   `CREATE TABLE parcels (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -21,6 +21,13 @@ export const PARCEL_MIGRATIONS: readonly string[] = [
   CREATE TABLE totals (waiting INTEGER NOT NULL, bytes INTEGER NOT NULL, refused INTEGER NOT NULL) STRICT;
   INSERT INTO totals VALUES (0, 0, 0);`,
 ];
+
+/** The queue's file. What was published survives a loss of power. */
+export const EXPOSURE_QUEUE_SCHEMA: Schema = {
+  file: 'exposures-queue.db',
+  synchronous: 'FULL',
+  migrations: PARCEL_MIGRATIONS,
+};
 
 /** What can be done to the tables, each within a transaction of the caller's, at an instant in epoch milliseconds. */
 export interface ParcelTables {

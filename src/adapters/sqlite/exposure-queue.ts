@@ -1,19 +1,12 @@
-import { FlagError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Delivery, ExposureQueue, Parcel } from '../../ports/exposure-queue.ts';
 import { checkParcel, LEASE_MS } from '../../ports/parcel-check.ts';
 import { numberOf, type Row, textOf } from './columns.ts';
-import { PARCEL_MIGRATIONS, type ParcelTables, parcelTables, sizeOf } from './exposure-parcels.ts';
-import { GroupedWrites } from './grouped-writes.ts';
-import { type Database, type OpenOptions, openDatabase, type Schema } from './open-database.ts';
+import { EXPOSURE_QUEUE_SCHEMA, type ParcelTables, parcelTables } from './exposure-parcels.ts';
+import { type Database, type OpenOptions, openDatabase } from './open-database.ts';
+import { type ParcelWrites, parcelWrites } from './parcel-writes.ts';
 import { storeClosed } from './sqlite-errors.ts';
-
-/** The queue's file. What was published survives a loss of power. */
-export const EXPOSURE_QUEUE_SCHEMA: Schema = {
-  file: 'exposures-queue.db',
-  synchronous: 'FULL',
-  migrations: PARCEL_MIGRATIONS,
-};
+import { StoreThread } from './store-thread.ts';
 
 export interface ExposureQueueOptions extends OpenOptions {
   readonly clock: Clock;
@@ -21,12 +14,19 @@ export interface ExposureQueueOptions extends OpenOptions {
   readonly maxBytes: number;
   /** For whom a minute is too long to wait. */
   readonly leaseMs?: number;
+  /**
+   * Another thread waits for the disk, so that this one never does. It is there while there is something to write, and
+   * goes by the clock of the machine.
+   */
+  readonly inThread?: boolean;
 }
 
 /** How often somebody who waits looks for what other processes published. */
 const LOOK_MS = 250;
 const BUSY_PATIENCE_MS = 4_000;
-const TIDY_MS = 1_000;
+/** How long a thread waits for more to write before it ends. */
+const IDLE_MS = 30_000;
+const ENTRY = new URL('./exposure-queue-thread.ts', import.meta.url);
 
 /**
  * Opens the queue in a data directory, which is made if need be. Any number of processes may have it open. Whoever opens
@@ -36,50 +36,58 @@ export async function openSqliteExposureQueue(
   directory: string,
   options: ExposureQueueOptions,
 ): Promise<ExposureQueue> {
-  const patience = { busyPatienceMs: BUSY_PATIENCE_MS, ...options };
-  const database = await openDatabase(directory, EXPOSURE_QUEUE_SCHEMA, patience);
-  return new SqliteExposureQueue(database, options);
+  const patience: OpenOptions = { busyPatienceMs: BUSY_PATIENCE_MS, ...onlyOpen(options) };
+  const open = () => openDatabase(directory, EXPOSURE_QUEUE_SCHEMA, patience);
+  const database = await open();
+  const { maxBytes, inThread } = options;
+  const writes =
+    inThread === true
+      ? threadedWrites({ directory, options: patience, maxBytes })
+      : parcelWrites(await open(), maxBytes, () => options.clock.now());
+  return new SqliteExposureQueue(database, writes, options);
+}
+
+function onlyOpen({ busyPatienceMs }: OpenOptions): OpenOptions {
+  return busyPatienceMs === undefined ? {} : { busyPatienceMs };
+}
+
+function threadedWrites(data: unknown): ParcelWrites {
+  const thread = new StoreThread(ENTRY, data, IDLE_MS);
+  const asking = (method: Exclude<keyof ParcelWrites, symbol>) => {
+    const ask = (...values: readonly unknown[]) => thread.ask(method, values);
+    return ask as never;
+  };
+  return {
+    publish: asking('publish'),
+    take: asking('take'),
+    settle: asking('settle'),
+    postpone: asking('postpone'),
+    [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose](),
+  };
 }
 
 class SqliteExposureQueue implements ExposureQueue {
+  /** To look: whoever writes has a connection of its own. */
   readonly #database: Database;
   readonly #tables: ParcelTables;
-  readonly #writes: GroupedWrites;
+  readonly #writes: ParcelWrites;
   readonly #clock: Clock;
-  readonly #maxBytes: number;
   readonly #leaseMs: number;
   readonly #takers = new Set<() => void>();
   #isOpen = true;
-  #tidiedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(database: Database, { clock, maxBytes, leaseMs }: ExposureQueueOptions) {
+  constructor(database: Database, writes: ParcelWrites, { clock, leaseMs }: ExposureQueueOptions) {
     this.#database = database;
     this.#tables = parcelTables(database);
-    this.#writes = new GroupedWrites(database);
+    this.#writes = writes;
     this.#clock = clock;
-    this.#maxBytes = maxBytes;
     this.#leaseMs = leaseMs ?? LEASE_MS;
   }
 
   async publish(parcel: Parcel): Promise<void> {
     checkParcel(parcel);
-    await this.#writes.write(() => this.#add(parcel));
+    await this.#writes.publish({ id: parcel.id, bytes: parcel.bytes });
     this.#wake();
-  }
-
-  #add(parcel: Parcel): void {
-    const now = this.#clock.now();
-    this.#tidy(now);
-    if (this.#tables.has(parcel.id, now)) return;
-    if (this.#tables.totals().bytes + sizeOf(parcel) > this.#maxBytes) throw full();
-    this.#tables.add(parcel, now);
-  }
-
-  #tidy(now: number): void {
-    const at = this.#clock.monotonic();
-    if (at - this.#tidiedAt < TIDY_MS) return;
-    this.#tidiedAt = at;
-    this.#tables.tidy(now);
   }
 
   async take(limit: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery[]> {
@@ -98,31 +106,22 @@ class SqliteExposureQueue implements ExposureQueue {
   async #takeNow(limit: number): Promise<readonly Delivery[]> {
     const isDue = await this.#database.read(() => this.#tables.isDue(this.#clock.now()));
     if (!isDue || limit < 1) return [];
-    const rows = await this.#writes.write(() => {
-      const now = this.#clock.now();
-      return this.#tables.take(limit, now, now + this.#leaseMs);
-    });
+    const rows = await this.#writes.take(limit, this.#leaseMs);
     return rows.map((row) => this.#deliveryOf(row));
   }
 
   #deliveryOf(row: Row): Delivery {
     const [number, attempt] = [numberOf(row, 'number'), numberOf(row, 'attempts')];
     const { bytes } = row;
-    const settle = async (refused: boolean) => {
-      await this.#writes.write(() => this.#tables.settle(number, refused));
-    };
     return {
       id: textOf(row, 'id'),
       bytes: bytes instanceof Uint8Array ? bytes : new Uint8Array(),
       attempt,
       publishedAt: numberOf(row, 'published_at'),
-      done: () => settle(false),
-      refuse: () => settle(true),
+      done: () => this.#writes.settle(number, false),
+      refuse: () => this.#writes.settle(number, true),
       again: async (delayMs) => {
-        await this.#writes.write(() => {
-          const now = this.#clock.now();
-          this.#tables.postpone(number, attempt, now, now + delayMs);
-        });
+        await this.#writes.postpone(number, attempt, delayMs);
         if (delayMs <= 0) this.#wake();
       },
     };
@@ -162,8 +161,4 @@ class SqliteExposureQueue implements ExposureQueue {
     await this.#writes[Symbol.asyncDispose]();
     this.#database[Symbol.dispose]();
   }
-}
-
-function full(): FlagError {
-  return new FlagError('exhausted', 'the queue has no room', { reason: 'QUEUE_FULL' });
 }

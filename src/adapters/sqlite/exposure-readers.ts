@@ -103,14 +103,14 @@ function rowsSql(place: RecordedPlace, { from, to, flag, subject, after, limit }
   };
   if (subject !== undefined && subject !== '')
     where(`e.subject = (SELECT id FROM subjects WHERE place = ${PLACE} AND subject = ?)`, subject);
-  if (subject === '') conditions.push('e.subject IS NULL');
+  if (subject === '') conditions.push('e.subject = 0');
   if (flag !== undefined) where(`e.flag = (SELECT id FROM flags WHERE place = ${PLACE} AND flag = ?)`, flag);
   else where(`e.place = ${PLACE}`);
   const sql = `SELECT e.id, e.time, f.flag, a.flag_version, e.revision, a.variation, a.reason, a.error_code, a.rule_id,
       s.subject, o.source, o.client, e.count, e.weight
     FROM evaluations AS e ${indexFor(flag, subject)}
       CROSS JOIN answers AS a ON a.id = e.answer CROSS JOIN flags AS f ON f.id = e.flag
-      CROSS JOIN origins AS o ON o.id = e.origin LEFT JOIN subjects AS s ON s.id = e.subject
+      CROSS JOIN origins AS o ON o.id = e.origin CROSS JOIN subjects AS s ON s.id = e.subject
     WHERE ${conditions.join(' AND ')} ORDER BY e.time, e.id LIMIT ?`;
   return { sql, values: [...values, limit] };
 }
@@ -155,7 +155,7 @@ function storedOf(row: Row): StoredEvaluation {
     reason: textOf(row, 'reason') as Reason,
     ...(errorCode !== '' && { errorCode: errorCode as ErrorCode }),
     ruleId: textOf(row, 'rule_id'),
-    subject: row.subject === null ? '' : textOf(row, 'subject'),
+    subject: textOf(row, 'subject'),
     source: textOf(row, 'source') as ExposureSource,
     client: textOf(row, 'client'),
     count: numberOf(row, 'count'),

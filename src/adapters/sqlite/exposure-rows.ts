@@ -2,6 +2,9 @@ import type { RecordedBatch, RecordedContext, RecordedEvaluation } from '../../p
 import type { ExposureNames, KnownAnswer } from './exposure-names.ts';
 import type { Database } from './open-database.ts';
 
+/** The number of whoever has no name. */
+const NOBODY = 0;
+
 /** An evaluation, and the numbers of what was answered. */
 export type Answered = readonly [RecordedEvaluation, KnownAnswer];
 
@@ -52,7 +55,7 @@ export function exposureRows(database: Database, names: ExposureNames): Exposure
             time,
             firstId + index,
             answer.id,
-            subject ?? null,
+            subject ?? NOBODY,
             count,
             revision,
             origin,
@@ -70,7 +73,7 @@ export function exposureRows(database: Database, names: ExposureNames): Exposure
         const about = flag === undefined ? null : names.flag(place, flag);
         addEvent.run(
           ...[names.event(place, event), time, firstId + index],
-          ...[subjects.get(subject) ?? null, about, value ?? null, count],
+          ...[subjects.get(subject) ?? NOBODY, about, value ?? null, count],
         );
       }
       addContexts(batch.contexts, subjects);

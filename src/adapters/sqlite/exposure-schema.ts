@@ -3,7 +3,8 @@ import type { Schema } from './open-database.ts';
 /**
  * What is said often is kept once, in a table of names, and meant by a number. Rows lie in the order in which they are
  * asked for: evaluations by flag and time, events by name and time, sums by flag and time, last variations by subject; so
- * what comes in goes to few places, and what is read is read in one piece. Subjects are the only names of people.
+ * what comes in goes to few places, and what is read is read in one piece. Subjects are the only names of people;
+ * number 0 is nobody.
  */
 const NAMES = `
   CREATE TABLE places (
@@ -17,7 +18,7 @@ const NAMES = `
     place INTEGER NOT NULL,
     flag TEXT NOT NULL,
     last_at INTEGER,
-    UNIQUE (place, flag)
+    UNIQUE (flag, place)
   ) STRICT;
   CREATE TABLE answers (
     id INTEGER PRIMARY KEY,
@@ -40,7 +41,7 @@ const NAMES = `
     place INTEGER NOT NULL,
     event TEXT NOT NULL,
     kind TEXT NOT NULL,
-    UNIQUE (place, event, kind)
+    UNIQUE (event, kind, place)
   ) STRICT;
   CREATE TABLE subjects (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -50,8 +51,9 @@ const NAMES = `
     shuffle INTEGER NOT NULL,
     seen_at INTEGER,
     attributes TEXT,
-    UNIQUE (place, subject)
+    UNIQUE (subject, place)
   ) STRICT;
+  INSERT INTO subjects (id, place, subject, last_at, shuffle) VALUES (0, 0, '', 0, 0);
   CREATE INDEX subjects_shuffled ON subjects (place, shuffle, seen_at) WHERE seen_at IS NOT NULL;`;
 
 const ROWS = `
@@ -60,7 +62,7 @@ const ROWS = `
     time INTEGER NOT NULL,
     id INTEGER NOT NULL,
     answer INTEGER NOT NULL,
-    subject INTEGER,
+    subject INTEGER NOT NULL,
     count INTEGER NOT NULL CHECK (count > 0),
     revision INTEGER NOT NULL,
     origin INTEGER NOT NULL,
@@ -69,18 +71,18 @@ const ROWS = `
     PRIMARY KEY (flag, time, id)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX evaluations_by_time ON evaluations (place, time, id);
-  CREATE INDEX evaluations_by_subject ON evaluations (subject, time, id) WHERE subject IS NOT NULL;
+  CREATE INDEX evaluations_by_subject ON evaluations (subject, time, id);
   CREATE TABLE events (
     name INTEGER NOT NULL,
     time INTEGER NOT NULL,
     id INTEGER NOT NULL,
-    subject INTEGER,
+    subject INTEGER NOT NULL,
     flag INTEGER,
     value REAL,
     count INTEGER NOT NULL CHECK (count > 0),
     PRIMARY KEY (name, time, id)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX events_by_subject ON events (subject) WHERE subject IS NOT NULL;
+  CREATE INDEX events_by_subject ON events (subject, time);
   CREATE TABLE last_variations (
     subject INTEGER NOT NULL,
     flag INTEGER NOT NULL,
@@ -162,14 +164,14 @@ const VIEWS = `
   CREATE VIEW flag_evaluations AS
     SELECT strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time, e.time AS time_ms,
       p.project, p.environment, f.flag, a.flag_version, e.revision, a.variation, a.reason, a.error_code, a.rule_id,
-      COALESCE(s.subject, '') AS subject, o.source, o.client, e.count, e.weight
+      s.subject, o.source, o.client, e.count, e.weight
     FROM evaluations e JOIN answers a ON a.id = e.answer JOIN flags f ON f.id = e.flag
-      JOIN places p ON p.id = f.place JOIN origins o ON o.id = e.origin LEFT JOIN subjects s ON s.id = e.subject;
+      JOIN places p ON p.id = f.place JOIN origins o ON o.id = e.origin JOIN subjects s ON s.id = e.subject;
   CREATE VIEW flag_events AS
     SELECT strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time, e.time AS time_ms,
-      p.project, p.environment, n.event, n.kind, COALESCE(s.subject, '') AS subject, f.flag, e.value, e.count
+      p.project, p.environment, n.event, n.kind, s.subject, f.flag, e.value, e.count
     FROM events e JOIN event_names n ON n.id = e.name JOIN places p ON p.id = n.place
-      LEFT JOIN flags f ON f.id = e.flag LEFT JOIN subjects s ON s.id = e.subject;
+      JOIN subjects s ON s.id = e.subject LEFT JOIN flags f ON f.id = e.flag;
   CREATE VIEW flag_subjects AS
     SELECT p.project, p.environment, f.flag, v.variation, s.subject, v.first_at AS first_ms, v.last_at AS last_ms
     FROM last_variations v JOIN flags f ON f.id = v.flag JOIN places p ON p.id = f.place

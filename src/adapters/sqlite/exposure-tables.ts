@@ -37,7 +37,7 @@ export async function openExposureTables(directory: string, options?: OpenOption
   return {
     store: (batch) => writes.write(() => storeNow(batch)),
     bury: (letter) => writes.write(() => letters.bury(letter)),
-    exhume: (id) => writes.write(() => letters.exhume(id)),
+    exhume: (id, at) => writes.write(() => letters.exhume(id, at)),
     close: (process, accepted, at) => writes.write(() => accounts.end(process, accepted, at)),
     async erase(place, subject) {
       const erased = await writes.write(() => eraseNow(place, subject));

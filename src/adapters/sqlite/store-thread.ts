@@ -75,8 +75,10 @@ export class StoreThread implements AsyncDisposable {
       return;
     }
     this.#pending.delete(answer.id);
+    // The next question goes to a thread that tries again.
+    if (answer.kind === 'unopened' && this.#worker === pending.worker) this.#end();
     if (this.#pending.size === 0) this.#rest();
-    if (answer.kind === 'failure') pending.reject(errorOf(answer.failure));
+    if (answer.kind !== 'answer') pending.reject(errorOf(answer.failure));
     else pending.resolve(pending.parts.length === 0 ? answer.value : pending.parts);
   }
 

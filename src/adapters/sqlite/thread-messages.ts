@@ -13,7 +13,9 @@ export interface Question {
 export type Answer =
   | { readonly id: number; readonly kind: 'part'; readonly items: readonly unknown[] }
   | { readonly id: number; readonly kind: 'answer'; readonly value?: unknown }
-  | { readonly id: number; readonly kind: 'failure'; readonly failure: Failure };
+  | { readonly id: number; readonly kind: 'failure'; readonly failure: Failure }
+  /** It could not be opened: this thread is asked in vain. */
+  | { readonly id: number; readonly kind: 'unopened'; readonly failure: Failure };
 
 interface Failure {
   /** Absent for what is no `FlagError`. */
@@ -37,6 +39,13 @@ export function answerQuestions<T extends AsyncDisposable>(open: () => Promise<T
   const port = parentPort;
   if (port === null) throw new Error('this is no thread');
   const opened = open();
+  let failed: Answer['kind'] = 'unopened';
+  opened.then(
+    () => {
+      failed = 'failure';
+    },
+    () => {},
+  );
   const running = new Set<Promise<void>>();
   const answer = async ({ id, method, values }: Question) => {
     try {
@@ -51,14 +60,15 @@ export function answerQuestions<T extends AsyncDisposable>(open: () => Promise<T
         await nextTurn();
       }
     } catch (error) {
-      port.postMessage({ id, kind: 'failure', failure: failureOf(error) } satisfies Answer);
+      port.postMessage({ id, kind: failed, failure: failureOf(error) });
     }
   };
   port.on('message', async (question: Question | undefined) => {
     if (question === undefined) {
-      port.close();
       await Promise.all(running);
       await opened.then((target) => target[Symbol.asyncDispose]()).catch(() => {});
+      // What was said before it is closed still arrives.
+      port.close();
       return;
     }
     const answering = answer(question);

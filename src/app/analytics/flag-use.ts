@@ -13,7 +13,7 @@ export type FlagUse =
   | 'never'
   /** The same, but it was made so lately that this says nothing. */
   | 'new'
-  /** Is asked for, but does not exist or is archived. */
+  /** Was evaluated in the period, but does not exist any more or is archived. */
   | 'unknown';
 
 /** What is known of a flag to decide whether it could go. */
@@ -37,20 +37,21 @@ export interface UseQuery extends Period {
   readonly unusedDays: number;
 }
 
-/** Every flag that is not archived or that was asked for, in code point order. The period is taken out to whole days. */
+/** Every flag that is not archived or that was evaluated in the period, in code point order. The period is taken out to whole days. */
 export async function useOfFlags(
   store: Pick<ExposureStore, 'activity' | 'series'>,
   state: ProjectState,
   place: RecordedPlace,
   query: UseQuery,
 ): Promise<UseOfFlag[]> {
-  const days = inWholeSteps(query, 'day');
+  const days = inWholeSteps(query, 'day', 'start_time');
   const activity = await store.activity(place, days);
   const points = await store.series(place, { ...days, step: 'day' });
   const seen = new Map(activity.map((each) => [each.flag, each]));
   const totals = Map.groupBy(totalsOf(points), ({ flag }) => flag);
   const live = [...state.flags.values()].map(({ state: flag }) => flag).filter(isLive);
-  const keys = new Set([...live.map(({ key }) => key), ...seen.keys()]);
+  const asked = activity.filter(({ count }) => count > 0).map(({ flag }) => flag);
+  const keys = new Set([...live.map(({ key }) => key), ...asked]);
   return [...keys].sort().map((key) => {
     const served = (totals.get(key) ?? []).toSorted((a, b) => b.count - a.count);
     return useOf(key, state.flags.get(key)?.state, seen.get(key), served, query);
@@ -99,7 +100,7 @@ function remarksOnUse(
     case 'never':
       return ['never evaluated'];
     case 'unknown':
-      return [flag === undefined ? 'asked for, but there is no such flag' : 'asked for, but archived'];
+      return [flag === undefined ? 'was evaluated, and is gone' : 'was evaluated, and is archived'];
     case 'in_use':
     case 'new':
       return [];

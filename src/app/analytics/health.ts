@@ -25,10 +25,10 @@ export async function healthOf(
   { from, to, flag }: Period & { readonly flag: string },
 ): Promise<VariationHealth[]> {
   const query = { from, to, flag };
-  const [troubled, crashed] = await Promise.all([
-    store.outcomes(place, { ...query, kinds: ['error', 'crash'] }),
-    store.outcomes(place, { ...query, kinds: ['crash'] }),
-  ]);
+  const troubled = await store.outcomes(place, { ...query, kinds: ['error', 'crash'] });
+  // Where nothing happened nothing crashed.
+  const isQuiet = troubled.every(({ events }) => events === 0);
+  const crashed = isQuiet ? [] : await store.outcomes(place, { ...query, kinds: ['crash'] });
   const crashes = new Map(crashed.map((outcome) => [outcome.variation, outcome]));
   return troubled.map((outcome) => healthIn(outcome, crashes.get(outcome.variation))).sort(worstFirst);
 }

@@ -23,11 +23,11 @@ export function readableStep({ from, to }: Period): Step {
   return to - from <= 14 * DAY_MS ? 'hour' : 'day';
 }
 
-/** The period out to whole steps of UTC. Throws `invalid` for one of more than 10000 steps. */
-export function inWholeSteps({ from, to }: Period, step: Step): Period {
+/** The period out to whole steps of UTC. Throws `invalid` about `field` for one of more than 10000 steps. */
+export function inWholeSteps({ from, to }: Period, step: Step, field = 'step'): Period {
   const length = stepMs(step);
   const whole = { from: Math.floor(from / length) * length, to: Math.ceil(to / length) * length };
   if ((whole.to - whole.from) / length > MAX_STEPS)
-    throw invalid([{ path: 'step', message: `makes more than ${MAX_STEPS} steps of this period` }]);
+    throw invalid([{ path: field, message: `makes this a period of more than ${MAX_STEPS} ${step}s` }]);
   return whole;
 }

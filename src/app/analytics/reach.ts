@@ -17,6 +17,8 @@ import {
 } from './sample.ts';
 import { type Estimate, type Sampled, scaled, shareOf } from './share.ts';
 
+const YEAR_MS = 365 * DAY_MS;
+
 /** Which part of some contexts. */
 export interface Reach {
   readonly sampled: number;
@@ -126,7 +128,7 @@ async function dailySubjects(
   return scaled(shareOf(matched, sampled, sample), total);
 }
 
-/** The volume of the flag since it was first evaluated in the period, over a day, and the rule's share of that. */
+/** The volume of the flag since it was first evaluated in the period, or in its last year, over a day, and the rule's share of that. */
 async function dailyEvaluations(
   store: Reads,
   place: RecordedPlace,
@@ -134,11 +136,12 @@ async function dailyEvaluations(
   share: Estimate,
 ): Promise<{ evaluations: Estimate; warnings: string[] } | undefined> {
   if (flag === undefined) return undefined;
-  const points = await store.series(place, { ...inWholeSteps(period, 'hour'), step: 'hour', flag });
+  const lately = { from: Math.max(period.from, period.to - YEAR_MS), to: period.to };
+  const points = await store.series(place, { ...inWholeSteps(lately, 'hour'), step: 'hour', flag });
   const [first] = points;
   if (first === undefined)
     return { evaluations: { value: 0, low: 0, high: 0 }, warnings: [`flag ${flag} was not evaluated`] };
-  const spanMs = Math.max(period.to - Math.max(first.at, period.from), HOUR_MS);
+  const spanMs = Math.max(period.to - Math.max(first.at, lately.from), HOUR_MS);
   const volume = points.reduce((sum, { estimate }) => sum + estimate, 0);
   const hours = Math.round(spanMs / HOUR_MS);
   const warnings = spanMs < DAY_MS ? [`daily evaluations are those of ${hours} h, made into a day`] : [];

@@ -16,7 +16,7 @@ export interface Replayed {
 
 /**
  * Publishes dead letters again, as they are, and removes each once the queue has it: whoever is killed in between leaves
- * it in both, which the store counts once. Without ids: the first thousand. A letter that is younger than the memory of
+ * it in both, which the store counts once. One that a writer has buried again by then stays. Without ids: the first thousand. A letter that is younger than the memory of
  * the queue stays, and so do all that follow one for which the queue has no room.
  */
 export async function replayDeadLetters(
@@ -39,7 +39,7 @@ export async function replayDeadLetters(
     else
       try {
         await queue.publish({ id, bytes });
-        await store.exhume(id);
+        await store.exhume(id, at);
         replayed.push(id);
         failed.delete(id);
       } catch (error) {

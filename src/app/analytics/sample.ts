@@ -90,7 +90,7 @@ export function warningsOn(
   const { sampled } = sample;
   return [
     ...(recording.disabled ? ['this environment does not record evaluations at present'] : []),
-    ...(sampled === 0 ? ['no contexts were recorded in this period: nothing is known'] : []),
+    ...(sampled === 0 ? [`no contexts were recorded in this period${whyNone(recording)}`] : []),
     ...missing.map(({ attribute, contexts, kept }) => {
       const what = `${contexts} of ${sampled} contexts lack the attribute ${attribute}, which decides here`;
       return kept ? what : `${what}; the environment does not keep it`;
@@ -102,6 +102,10 @@ export function warningsOn(
       ? ['lists of targeting keys decide here, and match nobody, for nobody is known by their key']
       : []),
   ];
+}
+
+function whyNone({ keptAttributes }: Recording): string {
+  return keptAttributes.length > 0 ? '' : ': the environment keeps no attributes, and so no contexts';
 }
 
 /** A kept attribute is kept with all that is inside it. */

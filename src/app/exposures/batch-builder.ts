@@ -36,12 +36,13 @@ export interface BatchEnd {
   readonly losses: readonly DeclaredLoss[];
 }
 
-const MOST_ROWS = 500;
+const MOST_ROWS = 4_000;
 /** Of outcomes, told one by one. */
-const MOST_ITEMS = 10_000;
-/** By estimate, which counts each character as one byte: JSON needs six for some. */
-const MOST_BYTES = 80 * 1024;
+const MOST_ITEMS = 18_000;
+const MOST_BYTES = 220 * 1024;
 const ROW_BYTES = 18;
+/** Everything else takes more than one byte in JSON: six at most. */
+const NOT_PLAIN = /[^ !#-[\]-~]/;
 
 /** Collects what was recorded of one environment in one hour, in tables, until it is a batch. */
 export class BatchBuilder {
@@ -100,13 +101,13 @@ export class BatchBuilder {
     const about = this.#subjectIndex(subject);
     this.#events.push([sinceStart, event, kind, about, flag ?? null, value ?? null, count]);
     this.units += count;
-    this.bytes += event.length + (flag?.length ?? 0) + 60;
+    this.bytes += sizeOf(event) + (flag?.length ?? 0) + 60;
   }
 
   /** `text` is the attributes as JSON. */
   addContext(subject: string, attributes: JsonObject, text: string, seenAt: number): void {
     this.#contexts.push([this.#subjectIndex(subject), attributes, seenAt]);
-    this.bytes += text.length + 30;
+    this.bytes += 3 * text.length + 30;
   }
 
   bytesOf({ process, sequence, accepted, losses }: BatchEnd): Uint8Array {
@@ -152,7 +153,7 @@ export class BatchBuilder {
       return this.#lastKind;
     const key = `${revision} ${source} ${client}`;
     const known = this.#kindIndexes.get(key) ?? this.#kinds.push([revision, source, client]) - 1;
-    if (known === this.#kinds.length - 1) this.bytes += client.length + 20;
+    if (known === this.#kinds.length - 1) this.bytes += sizeOf(client) + 20;
     this.#kindIndexes.set(key, known);
     this.#lastKind = known;
     return known;
@@ -163,7 +164,11 @@ export class BatchBuilder {
     if (known !== undefined) return known;
     const index = this.#subjects.size;
     this.#subjects.set(subject, index);
-    this.bytes += subject.length + 3;
+    this.bytes += sizeOf(subject) + 3;
     return index;
   }
+}
+
+function sizeOf(text: string): number {
+  return NOT_PLAIN.test(text) ? 6 * text.length : text.length;
 }

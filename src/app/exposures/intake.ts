@@ -75,8 +75,8 @@ export class Intake {
     const { subject, time } = this.#occasion;
     const attributes = rows.attributes[at];
     if (attributes === undefined || subject === '') return;
-    const kept = keptAttributes(attributes, names);
-    if (kept === undefined) return;
+    // Whoever has none of them is known too: to leave them out would make the others look like everybody.
+    const kept = keptAttributes(attributes, names) ?? {};
     const text = JSON.stringify(kept);
     if (this.#contexts.isNews(key, subject, text)) builder.addContext(subject, kept, text, time);
   }

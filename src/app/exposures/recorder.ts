@@ -63,7 +63,7 @@ export class Recorder implements AsyncDisposable {
   constructor(parts: RecorderParts) {
     this.#parts = parts;
     this.#places = new RecordedPlaces(parts.catalog, parts.pepper);
-    this.#shipping = new Shipping({ random: Math.random, ...parts });
+    this.#shipping = new Shipping({ random: Math.random, ...parts, wake: () => this.#arm() });
     this.#intake = new Intake(this.#shipping, parts.clock);
     this.#soon = parts.soon ?? ((task) => void setImmediate(task));
   }
@@ -148,6 +148,7 @@ export class Recorder implements AsyncDisposable {
   }
 
   #arm(): void {
+    if (this.#isOver) return;
     this.#timer ??= this.#parts.clock.after(TICK_MS, () => {
       this.#timer = undefined;
       this.#isDue = true;
@@ -222,5 +223,5 @@ export class Recorder implements AsyncDisposable {
 }
 
 function stopped(): FlagError {
-  return new FlagError('unavailable', 'the service is stopping', { reason: 'SHUTTING_DOWN' });
+  return new FlagError('unavailable', 'the service is stopping', { reason: 'STOPPING' });
 }

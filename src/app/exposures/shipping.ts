@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { ExposureQueue } from '../../ports/exposure-queue.ts';
 import type {
   LossReason,
+  RecordedContext,
   RecordedEvaluation,
   RecordedEvent,
   RecordedPlace,
@@ -11,6 +12,7 @@ import type { AcceptedNote } from './accepted-note.ts';
 import type { BatchBuilder, BatchEnd } from './batch-builder.ts';
 import { HOUR_MS } from './batch-tables.ts';
 import { batchId, encodeBatch } from './batch-text.ts';
+import { keptAttributes } from './kept-attributes.ts';
 import { Losses } from './losses.ts';
 import { OpenBatches } from './open-batches.ts';
 import { MERGE_FROM } from './pressure.ts';
@@ -26,6 +28,8 @@ export interface ShippingParts {
   readonly random: () => number;
   readonly note?: AcceptedNote;
   readonly report: (problem: string, details: Readonly<Record<string, unknown>>) => void;
+  /** Called when there is something to tell that was not there at the last tick. */
+  readonly wake: () => void;
 }
 
 /** What somebody reports about one environment. Subjects are targeting keys. */
@@ -33,6 +37,8 @@ export interface ReportedItems {
   readonly place: RecordedPlace;
   readonly evaluations: readonly RecordedEvaluation[];
   readonly events: readonly RecordedEvent[];
+  /** With all attributes: those that may be kept are chosen here. */
+  readonly contexts?: readonly RecordedContext[];
 }
 
 /** What is kept back of the memory, for batches that are being made while the last of it is given away. */
@@ -105,24 +111,26 @@ export class Shipping implements Disposable {
 
   /** Resolves once all is durable. Rejects with `exhausted`, and accepts nothing, when there is no room. */
   async reported(environment: RecordedEnvironment, items: ReportedItems): Promise<void> {
-    if (this.fill() >= 1)
-      throw new FlagError('exhausted', 'there is no room for what is reported', {
-        reason: 'EXPOSURES_FULL',
-        retryAfterMs: 1_000,
-      });
-    const { names } = environment;
+    const { names, keptAttributes: kept } = environment;
+    const contexts = (items.contexts ?? []).flatMap(({ attributes, ...who }) => {
+      const known = who.subject === '' ? undefined : keptAttributes(attributes, kept);
+      return known === undefined ? [] : [{ ...who, attributes: known }];
+    });
     const named = <T extends { readonly subject: string }>(item: T): T =>
       names === undefined ? item : { ...item, subject: names.of(item.subject) };
-    const sent = [...chunksOf(items.evaluations.map(named), items.events.map(named))].map((chunk) => {
+    const chunks = chunksOf(items.evaluations.map(named), items.events.map(named), contexts.map(named));
+    const size = chunks.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (this.fill() >= 1 || this.#publisher.bytes + size > this.#parts.maxBytes) throw noRoom();
+    const sent = chunks.map((chunk) => {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const { units, hour, evaluations, events } = chunk;
+      const { units, hour, evaluations, events, contexts: told } = chunk;
       this.accepted += units;
       const { project, environment: name } = items.place;
       const place = { project, environment: name };
       const bytes = (end: BatchEnd) =>
         encodeBatch({
           ...{ process: end.process, sequence: end.sequence, losses: end.losses },
-          ...{ place, hour, evaluations, events, contexts: [], acceptedSoFar: end.accepted },
+          ...{ place, hour, evaluations, events, contexts: told, acceptedSoFar: end.accepted },
         });
       this.#send(place, units, bytes, (error) => (error === undefined ? resolve() : reject(error)));
       return promise;
@@ -134,9 +142,11 @@ export class Shipping implements Disposable {
   async finish(timeoutMs: number): Promise<void> {
     this.#open.closeAll();
     if (!this.losses.isTold) this.#tellLosses();
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    using _timer = this.#parts.clock.after(timeoutMs, resolve);
-    await Promise.race([this.#publisher.whenIdle(), late]);
+    if (timeoutMs > 0) {
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      using _timer = this.#parts.clock.after(timeoutMs, resolve);
+      await Promise.race([this.#publisher.whenIdle(), late]);
+    }
     const { count, bytes } = this.#publisher;
     if (count > 0)
       this.#parts.report('exposures are left behind, for the queue did not take them', {
@@ -182,10 +192,18 @@ export class Shipping implements Disposable {
   #giveUp({ units, sequence, losses, id, bytes }: Outgoing): void {
     this.losses.add('too_large', units, sequence);
     this.losses.tellAgain(losses);
+    this.#parts.wake();
     this.#parts.report('a batch of exposures is too large for the queue', { id, bytes: bytes.length, units });
   }
 
   [Symbol.dispose](): void {
     this.#publisher[Symbol.dispose]();
   }
+}
+
+function noRoom(): FlagError {
+  return new FlagError('exhausted', 'there is no room for what is reported', {
+    reason: 'EXPOSURES_FULL',
+    retryAfterMs: 1_000,
+  });
 }

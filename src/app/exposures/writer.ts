@@ -31,6 +31,8 @@ const MOST_IN_HAND = 8;
 const WAIT_MS = 5_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
+/** What is not stored by then is handed out again, to somebody else. */
+const LAST_MS = 3_000;
 
 /**
  * Brings what was recorded from the queue to the store, and says that it is done only once it is there. Whatever nobody
@@ -199,11 +201,12 @@ export class ExposureWriter implements AsyncDisposable {
     signal.removeEventListener('abort', stop);
   }
 
-  /** Takes no more, and resolves when what is in hand was dealt with, or given back. */
+  /** Takes no more, and resolves when what is in hand was dealt with, or given back; or when that takes too long. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort();
-    await this.#running;
-    await Promise.all(this.#inHand);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    using _timer = this.#clock.after(LAST_MS, resolve);
+    await Promise.race([late, this.#running.then(() => Promise.all(this.#inHand))]);
   }
 }
 

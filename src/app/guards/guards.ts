@@ -32,8 +32,7 @@ export interface GuardsParts {
   readonly catalog: Catalog;
   readonly writer: Pick<Writer, 'commit'>;
   readonly clock: Clock;
-  /** Opened when the first guard needs it. */
-  readonly store: () => Promise<ExposureStore>;
+  readonly store: Pick<ExposureStore, 'outcomes'>;
   readonly report: Report;
 }
 
@@ -107,9 +106,8 @@ export class Guards implements Disposable {
     const place: RecordedPlace = { project: post.project, environment: post.environment };
     const about = guard.event === '' ? { kinds: ['error', 'crash'] as const } : { event: guard.event };
     const query = { flag, from, to: now + 1, ...about };
-    const tables = await store();
-    const served = await tables.outcomes(place, { ...query, ruleId: rule.id });
-    const all = await tables.outcomes(place, query);
+    const served = await store.outcomes(place, { ...query, ruleId: rule.id });
+    const all = await store.outcomes(place, query);
     const base = all.find(({ variation }) => variation === defaultVariation);
     const verdict = judge(rule, guard, {
       served: served.filter(({ variation }) => variation !== '').map(fared),

@@ -4,8 +4,10 @@ export function register(serve: Command): void {
   serve
     .description('Run the service. It is configured by VEXIL_* variables.')
     .option('--workers <count>', 'how many processes answer calls (VEXIL_WORKERS)', countOf)
-    .action(async ({ workers }: { workers?: number }) => {
+    .option('--roles <roles>', 'what it is there for: evaluate, write, or both (VEXIL_ROLES)')
+    .action(async ({ workers, roles }: { workers?: number; roles?: string }) => {
       if (workers !== undefined) process.env.VEXIL_WORKERS = String(workers);
+      if (roles !== undefined) process.env.VEXIL_ROLES = roles;
       const { main } = await import('../../server/main.ts');
       await main(process.env);
     });

@@ -41,5 +41,6 @@ export function handshakeResponse(shaken: Shaken, serverVersion: string): Handsh
     revision: BigInt(shaken.revision),
     ...{ etag, notModified, stalenessMs, resumeToken },
     decisions: shaken.outcomes.map(decisionOf),
+    exposuresLost: BigInt(shaken.exposuresLost),
   });
 }

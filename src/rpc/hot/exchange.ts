@@ -199,8 +199,8 @@ export class Exchange implements Waiting {
     this.#alarm?.[Symbol.dispose]();
     if (this.#line !== undefined) this.#line[this.#place] = undefined;
     const { recordCall, deadlines } = this.#parts;
-    const { name, format } = this.#head;
-    recordCall(callRecord(format.protocol, name, code, deadlines.now() - this.#startedAt));
+    const { name, format, traceparent } = this.#head;
+    recordCall(callRecord(format.protocol, name, code, deadlines.now() - this.#startedAt, traceparent));
   }
 
   #corsHeaders(): [string, string][] {

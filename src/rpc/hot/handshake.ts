@@ -13,6 +13,8 @@ export interface Shaken extends Handshake {
   readonly place: Place;
   /** Undefined for flags that somebody chose. */
   readonly whole: WholeList | undefined;
+  /** What this process could not record since it began. */
+  readonly exposuresLost: number;
 }
 
 /** Handshake. A promise only for a revision that is not here yet. Throws, or rejects with, a FlagError. */
@@ -37,6 +39,7 @@ export function handshake(
     // Whoever has the decisions already was recorded when it got them.
     parts.recorder?.many('handshake', made.snapshot, made.outcomes, context, parts.clock.now(), client);
     const whole: WholeList = { snapshot: made.snapshot, audience };
-    return { ...made, place, whole: flagKeys === undefined ? whole : undefined };
+    const exposuresLost = audience === 'web' ? 0 : (parts.recorder?.lost ?? 0);
+    return { ...made, place, exposuresLost, whole: flagKeys === undefined ? whole : undefined };
   });
 }

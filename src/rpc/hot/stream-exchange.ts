@@ -234,7 +234,8 @@ export class StreamExchange implements Outlet {
     this.#seat?.[Symbol.dispose]();
     this.#task?.[Symbol.dispose]();
     const { recordCall, deadlines } = this.#parts;
-    recordCall(callRecord('grpc', this.#head.name, code, deadlines.now() - this.#startedAt));
+    const { name, traceparent } = this.#head;
+    recordCall(callRecord('grpc', name, code, deadlines.now() - this.#startedAt, traceparent));
   }
 
   /** From now on only the caller's own deadline counts. */

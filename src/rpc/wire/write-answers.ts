@@ -18,6 +18,7 @@ import { enveloped, envelopedAlone, envelopedText, varintSize, writeVarint } fro
 const EVALUATE_REVISION_TAG = 0x68;
 const ALL_REVISION_TAG = 0x10;
 const HANDSHAKE_TOKEN_TAG = 0x62;
+const HANDSHAKE_LOST_TAG = 0x68;
 
 const decisionsOfAll = new DecisionJoiner(0x0a);
 const decisionsOfHandshake = new DecisionJoiner(0x5a);
@@ -30,9 +31,9 @@ export function writeEvaluated(codec: Codec, outcome: Outcome, revision: number)
   const encoded = keptDecisions.of(outcome);
   if (encoded.answer !== undefined && encoded.answerRevision === revision) return encoded.answer;
   const { item, fieldsAt } = encoded;
-  const answer = envelopedAlone(item.length - fieldsAt + revisionSize(revision));
+  const answer = envelopedAlone(item.length - fieldsAt + numberSize(revision));
   const fieldsEnd = ENVELOPE_BYTES + item.copy(answer, ENVELOPE_BYTES, fieldsAt);
-  writeRevision(answer, fieldsEnd, EVALUATE_REVISION_TAG, revision);
+  writeNumber(answer, fieldsEnd, EVALUATE_REVISION_TAG, revision);
   encoded.answer = answer;
   encoded.answerRevision = revision;
   return answer;
@@ -42,9 +43,9 @@ export function writeEvaluated(codec: Codec, outcome: Outcome, revision: number)
 function writeUnknown(flag: string, revision: number): Buffer {
   const keyLength = Buffer.byteLength(flag);
   const length = unknownFlagSize(keyLength);
-  const answer = enveloped(length + revisionSize(revision));
+  const answer = enveloped(length + numberSize(revision));
   writeUnknownFlag(answer, ENVELOPE_BYTES, flag, keyLength);
-  writeRevision(answer, ENVELOPE_BYTES + length, EVALUATE_REVISION_TAG, revision);
+  writeNumber(answer, ENVELOPE_BYTES + length, EVALUATE_REVISION_TAG, revision);
   return answer;
 }
 
@@ -53,26 +54,32 @@ export function writeEvaluatedAll(codec: Codec, { outcomes, revision, whole }: E
   if (codec === 'json')
     return envelopedText(withMembers('{}', decisionsMember(outcomes) + revisionMember(revision)));
   const decisions = decisionsOfAll.join(outcomes, whole);
-  const answer = enveloped(decisions.length + revisionSize(revision));
-  writeRevision(answer, decisions.write(answer, ENVELOPE_BYTES), ALL_REVISION_TAG, revision);
+  const answer = enveloped(decisions.length + numberSize(revision));
+  writeNumber(answer, decisions.write(answer, ENVELOPE_BYTES), ALL_REVISION_TAG, revision);
   return answer;
 }
 
 /** A HandshakeResponse. */
 export function writeShaken(codec: Codec, shaken: Shaken, serverVersion: string): Buffer {
-  const { outcomes, resumeToken: token, whole } = shaken;
-  const head = handshakeResponse({ ...shaken, outcomes: [], resumeToken: '' }, serverVersion);
+  const { outcomes, resumeToken: token, whole, exposuresLost: lost } = shaken;
+  const head = handshakeResponse(
+    { ...shaken, outcomes: [], resumeToken: '', exposuresLost: 0 },
+    serverVersion,
+  );
   if (codec === 'json') {
-    const tail = `${decisionsMember(outcomes)},"resumeToken":${JSON.stringify(token)}`;
+    const lostMember = lost === 0 ? '' : `,"exposuresLost":"${lost}"`;
+    const tail = `${decisionsMember(outcomes)},"resumeToken":${JSON.stringify(token)}${lostMember}`;
     return envelopedText(withMembers(toJsonString(HandshakeResponseSchema, head), tail));
   }
   const first = toBinary(HandshakeResponseSchema, head);
   const decisions = decisionsOfHandshake.join(outcomes, whole);
-  const answer = enveloped(first.length + decisions.length + 1 + varintSize(token.length) + token.length);
+  const tokenSize = 1 + varintSize(token.length) + token.length;
+  const answer = enveloped(first.length + decisions.length + tokenSize + numberSize(lost));
   answer.set(first, ENVELOPE_BYTES);
   const tokenAt = decisions.write(answer, ENVELOPE_BYTES + first.length);
   answer[tokenAt] = HANDSHAKE_TOKEN_TAG;
   answer.write(token, writeVarint(answer, tokenAt + 1, token.length), 'latin1');
+  writeNumber(answer, tokenAt + tokenSize, HANDSHAKE_LOST_TAG, lost);
   return answer;
 }
 
@@ -89,14 +96,15 @@ export function writeMessage<Desc extends DescMessage>(
   return answer;
 }
 
-function revisionSize(revision: number): number {
-  return revision === 0 ? 0 : 1 + varintSize(revision);
+/** A field that is left out when it is 0. */
+function numberSize(value: number): number {
+  return value === 0 ? 0 : 1 + varintSize(value);
 }
 
-function writeRevision(answer: Buffer, at: number, tag: number, revision: number): void {
-  if (revision === 0) return;
+function writeNumber(answer: Buffer, at: number, tag: number, value: number): void {
+  if (value === 0) return;
   answer[at] = tag;
-  writeVarint(answer, at + 1, revision);
+  writeVarint(answer, at + 1, value);
 }
 
 function revisionMember(revision: number): string {

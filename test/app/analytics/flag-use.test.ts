@@ -30,8 +30,9 @@ it('tells flags that are in use from those that are not any more, never were, or
       { time: daysAgo(1), flag: 'busy', variation: 'on', count: 7 },
       { time: daysAgo(1), flag: 'busy', variation: 'off', count: 9 },
       { time: daysAgo(45), flag: 'quiet', variation: 'on' },
-      { time: daysAgo(2), flag: 'deleted', variation: '', reason: 'ERROR' },
-      { time: daysAgo(2), flag: 'put-away', variation: '', reason: 'ERROR' },
+      { time: daysAgo(2), flag: 'deleted', variation: 'on' },
+      { time: daysAgo(2), flag: 'put-away', variation: 'on' },
+      { time: daysAgo(45), flag: 'long-gone', variation: 'on' },
     ],
   });
   const made = { createdAt: new Date(daysAgo(5)).toISOString() };
@@ -47,9 +48,9 @@ it('tells flags that are in use from those that are not any more, never were, or
   );
   expect(uses.map(({ flag, use, remarks }) => [flag, use, remarks])).toEqual([
     ['busy', 'in_use', []],
-    ['deleted', 'unknown', ['asked for, but there is no such flag']],
+    ['deleted', 'unknown', ['was evaluated, and is gone']],
     ['fresh', 'new', []],
-    ['put-away', 'unknown', ['asked for, but archived']],
+    ['put-away', 'unknown', ['was evaluated, and is archived']],
     ['quiet', 'unused', ['not evaluated for 45 days']],
     ['unborn', 'never', ['never evaluated']],
   ]);
@@ -82,4 +83,11 @@ it('marks temporary flags that are overdue, or answer everybody the same', async
     ['split', false, []],
     ['steady', false, []],
   ]);
+});
+
+it('is not told of a period that nobody can have meant', async () => {
+  const query = { from: 0, to: NOW, unusedDays: 30 };
+  await expect(useOfFlags(store, stateWith(), HERE, query)).rejects.toThrow(
+    'start_time: makes this a period',
+  );
 });

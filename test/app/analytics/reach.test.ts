@@ -168,11 +168,22 @@ describe('the reach of a draft', () => {
     expect(warnings).toEqual(['daily evaluations are those of 6 h, made into a day']);
   });
 
+  it('may be of any time there was', async () => {
+    const period = { from: 0, to: NOW };
+    const { total, dailyEvaluations } = await reach(queryOf({}, undefined, { period, flag: 'checkout' }));
+    expect(total.matched).toBe(6);
+    expect(dailyEvaluations?.value).toBe(0);
+  });
+
   it('cannot be told without contexts, and says so', async () => {
     const period = { from: NOW - 100, to: NOW - 90 };
     const { total, warnings } = await reach(queryOf({}, undefined, { period }));
     expect(total).toMatchObject({ sampled: 0, matched: 0 });
-    expect(warnings).toEqual(['no contexts were recorded in this period: nothing is known']);
+    expect(warnings).toEqual(['no contexts were recorded in this period']);
+    const recording = { ...KEEPS_ALL, keptAttributes: [] };
+    expect((await reach(queryOf({}, undefined, { period, recording }))).warnings).toEqual([
+      'no contexts were recorded in this period: the environment keeps no attributes, and so no contexts',
+    ]);
   });
 
   it('stops when nobody waits for it', async () => {

@@ -32,6 +32,7 @@ export function openRecording(options: RecordingOptions = {}) {
   const queue = new ScriptedQueue();
   const reports: string[] = [];
   const tasks: (() => void)[] = [];
+  let noted: (accepted: number) => void = () => undefined;
   let state = stateOf(options);
   let snapshot = snapshotOf(state, 'production');
   const recorder = new Recorder({
@@ -39,6 +40,7 @@ export function openRecording(options: RecordingOptions = {}) {
     maxBytes: options.maxBytes ?? 32 * 2 ** 20,
     report: (problem) => void reports.push(problem),
     random: () => 0.5,
+    note: { note: (accepted) => noted(accepted) },
     soon: (task) => void tasks.push(task),
   });
   const settle = async () => {
@@ -50,6 +52,9 @@ export function openRecording(options: RecordingOptions = {}) {
   return {
     ...{ clock, queue, reports, recorder, settle },
     snapshot: () => snapshot,
+    onNote: (listener: (accepted: number) => void) => {
+      noted = listener;
+    },
     /** What the flag is worth, as the evaluator says it. */
     outcome: (flag: string, context: Context) => new Evaluation(snapshot, context, clock.now()).flag(flag),
     change: (next: RecordingOptions) => {

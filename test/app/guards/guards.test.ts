@@ -8,7 +8,7 @@ import { disableFlag, enableFlag } from '../../../src/app/manage/settings.ts';
 import { settingsOf } from '../../../src/app/project-state.ts';
 import { FlagError } from '../../../src/core/errors.ts';
 import type { FlagSettings, Guard, Rule } from '../../../src/core/model.ts';
-import type { ExposureStore, OutcomeQuery, VariationOutcome } from '../../../src/ports/exposure-store.ts';
+import type { OutcomeQuery, VariationOutcome } from '../../../src/ports/exposure-store.ts';
 import { type Instance, openInstance } from '../../support/instance.ts';
 import { checkout } from '../manage/shop.ts';
 
@@ -57,10 +57,15 @@ function open(): void {
     const on = outcomeOf('on', 200, hits);
     return Promise.resolve(query.ruleId === undefined ? [outcomeOf('off', 1_000, 5), on] : [on]);
   };
-  const store = async () => ({ outcomes }) as unknown as ExposureStore;
   const { catalog, writer, clock } = instance;
   guards.push(
-    new Guards({ catalog, writer, clock, store, report: (problem) => instance.reports.push(problem) }),
+    new Guards({
+      catalog,
+      writer,
+      clock,
+      store: { outcomes },
+      report: (problem) => instance.reports.push(problem),
+    }),
   );
 }
 

@@ -1,4 +1,5 @@
 import { type Calls, text } from '../../support/calls.ts';
+import { analyticsTour } from './analytics.ts';
 import { evaluationTour } from './evaluation.ts';
 import { flagsTour } from './flags.ts';
 import { fleetTour } from './fleet.ts';
@@ -9,6 +10,7 @@ import { releasesTour } from './releases.ts';
 import { rulesTour } from './rules.ts';
 import { segmentsTour } from './segments.ts';
 import { settingsTour } from './settings.ts';
+import { telemetryTour } from './telemetry.ts';
 
 /**
  * Tours go through the unary methods of a service, each at its best and at least once refused, with whatever
@@ -31,6 +33,8 @@ export const TOURS: readonly (readonly [claim: string, run: (tour: Tour) => Prom
   ['tells, compares, verifies and reverts history', historyTour],
   ['waits for replicas and lists them', fleetTour],
   ['evaluates flags and shakes hands', evaluationTour],
+  ['reports exposures and events', telemetryTour],
+  ['sees what was evaluated, and what a change would do', analyticsTour],
 ];
 
 /** A project with the environments `production` and `staging`; its resource name. */

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { EXPOSURE_MUTANTS } from './exposure-mutants.ts';
 import { MUTANTS } from './mutants.ts';
 import { fileUrl, mutated } from './plant.ts';
 
-const ALL = Object.entries(MUTANTS).flatMap(([name, { mutations }]) =>
+const ALL = Object.entries({ ...MUTANTS, ...EXPOSURE_MUTANTS }).flatMap(([name, { mutations }]) =>
   mutations.map((mutation) => ({ name, mutation, file: mutation.file })),
 );
 

@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Random } from '../../attacks/random.ts';
 import { REQUEST_KINDS } from '../../fuzz/random-request.ts';
 import { evaluationParts, hotPath, type Said, servicePath } from './both-paths.ts';
+import { takingNotes } from './note-taking.ts';
 import { randomCall } from './random-call.ts';
 import { changeShop, openRandomShop } from './random-shop.ts';
 
@@ -8,12 +10,14 @@ const ETAG = /"[\w-]{27}"/;
 
 /**
  * Makes so many random calls of a random project, which changes now and then while time passes, on both paths. Throws if
- * any answer is not the same to the byte. Resolves to how often each method ended in each way.
+ * any answer is not the same to the byte, or if other evaluations were recorded. Resolves to how often each method ended
+ * in each way.
  */
 export async function compareAnswers(random: Random, calls: number): Promise<ReadonlyMap<string, number>> {
   await using shop = await openRandomShop(random);
-  const parts = evaluationParts(shop);
-  const [hot, service] = [hotPath(parts), servicePath(parts)];
+  await using fast = takingNotes(evaluationParts(shop));
+  await using slow = takingNotes(evaluationParts(shop));
+  const [hot, service] = [hotPath(fast.parts), servicePath(slow.parts)];
   const endings = new Map<string, number>();
   let etag = '';
   for (let call = 0; call < calls; call++) {
@@ -35,6 +39,9 @@ export async function compareAnswers(random: Random, calls: number): Promise<Rea
     if (random.oneIn(30)) shop.clock.advance(random.whole(60_000));
     if (random.oneIn(500)) await changeShop(random, shop);
   }
+  const [expected, actual] = [await slow.notes(), await fast.notes()];
+  if (expected.evaluations.length === 0 || !isDeepStrictEqual(actual, expected))
+    throw new Error(`the fast path recorded ${actual.evaluations.length} of ${expected.evaluations.length}`);
   return endings;
 }
 

@@ -86,6 +86,7 @@ describe('an answer is what the generic serializer makes of its message', () => 
       notModified: fc.boolean(),
       stalenessMs: fc.constantFrom(0, 2_000),
       resumeToken: fc.constantFrom('AQ', 'a'.repeat(130)),
+      exposuresLost: fc.constantFrom(0, 1, 2 ** 40),
     });
     fc.assert(
       fc.property(shaken, (one) => {

@@ -15,7 +15,7 @@ import { hotMethods } from '../../../src/rpc/hot/methods.ts';
 import { DEFAULT_JSON_DEPTH } from '../../../src/rpc/json-guard.ts';
 import { principalKey } from '../../../src/rpc/principal-key.ts';
 import { guardBody } from '../../../src/rpc/request-guard.ts';
-import { queryReaders } from '../../../src/rpc/wire/query-reader.ts';
+import { queryReaders, requestChecks } from '../../../src/rpc/wire/query-reader.ts';
 import { StreamAnswers } from '../../../src/rpc/wire/stream-answers.ts';
 import { wireFormatOf } from '../../../src/rpc/wire-format.ts';
 import type { RequestKind } from '../../fuzz/random-request.ts';
@@ -35,6 +35,11 @@ export type Path = (
   principal: Principal,
 ) => Promise<Said>;
 
+const READER_LIMITS = {
+  maxJsonDepth: DEFAULT_JSON_DEPTH,
+  maxAttributes: DEFAULT_CONTEXT_LIMITS.attributes,
+};
+
 export function evaluationParts({ catalog, access, clock, watch }: Instance): EvaluationParts {
   const contextLimits = DEFAULT_CONTEXT_LIMITS;
   return { catalog, access, clock, watch, contextLimits, serverVersion: '1.2.3' };
@@ -45,10 +50,7 @@ export function hotPath(parts: EvaluationParts): Path {
   const methods = new Map(
     hotMethods(parts, DEFAULT_JSON_DEPTH).map((hot) => [hot.method.localName, hot] as const),
   );
-  const read = queryReaders({
-    maxJsonDepth: DEFAULT_JSON_DEPTH,
-    maxAttributes: parts.contextLimits.attributes,
-  }).evaluateStream;
+  const read = queryReaders(READER_LIMITS).evaluateStream;
   return async (kind, codec, messages, principal) => {
     const answers = new StreamAnswers(codec);
     try {
@@ -114,6 +116,7 @@ async function ask(
     maxMessageBytes: () => 2 ** 24,
     maxJsonDepth: DEFAULT_JSON_DEPTH,
     receiveTimeoutMs: 60_000,
+    checks: requestChecks(READER_LIMITS),
   };
   const sent = messages.map((message) => (framing === '' ? message : inEnvelope(message, 0)));
   return handler({

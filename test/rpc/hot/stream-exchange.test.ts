@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EvaluationService } from '../../../gen/vexil/v1/evaluation_pb.ts';
+import { DEFAULT_CONTEXT_LIMITS } from '../../../src/app/decisions.ts';
 import { Inflow } from '../../../src/rpc/hot/inflow.ts';
 import { hotStreams } from '../../../src/rpc/hot/streams.ts';
 import { envelope } from '../raw-call.ts';
@@ -53,7 +54,7 @@ it('the streaming methods with a path of their own are those of the service', ()
     .filter(({ methodKind }) => methodKind !== 'unary')
     .map(({ parent, name }) => `/${parent.typeName}/${name}`);
   expect(
-    hotStreams({} as Parameters<typeof hotStreams>[0])
+    hotStreams({ contextLimits: DEFAULT_CONTEXT_LIMITS } as Parameters<typeof hotStreams>[0])
       .map(({ path }) => path)
       .sort(),
   ).toEqual(paths.sort());

@@ -56,6 +56,7 @@ export class Shipping implements Disposable {
   readonly #open = new OpenBatches((builder) => this.#close(builder));
   readonly #room: number;
   #sequence = 0;
+  #noted = 0;
   #openSince: number | undefined;
   /** Where to tell of losses if nothing else is to be told. */
   #anyPlace: RecordedPlace | undefined;
@@ -97,6 +98,13 @@ export class Shipping implements Disposable {
   lose(reason: LossReason, units: number): void {
     this.accepted += units;
     this.losses.add(reason, units);
+  }
+
+  /** Writes down how much was accepted: whoever is killed before it is sent has it on record. */
+  noteAccepted(): void {
+    if (this.accepted === this.#noted) return;
+    this.#noted = this.accepted;
+    this.#parts.note?.note(this.accepted);
   }
 
   /** Sends what is there, unless it does not hurry. */
@@ -177,9 +185,9 @@ export class Shipping implements Disposable {
     settled?: Outgoing['settled'],
   ): void {
     this.#anyPlace = place;
-    const { process, note } = this.#parts;
+    const { process } = this.#parts;
     // Before anybody can store it: what was stored was accepted.
-    note?.note(this.accepted);
+    this.noteAccepted();
     const sequence = ++this.#sequence;
     const losses = this.losses.take();
     const bytes = bytesOf({ process, sequence, accepted: this.accepted, losses });

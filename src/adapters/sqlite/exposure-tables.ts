@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FlagError } from '../../core/errors.ts';
 import type { ExposureStore } from '../../ports/exposure-store.ts';
+import { readBatch } from '../../ports/read-batch.ts';
 import { exposureAccounts } from './exposure-accounts.ts';
 import { batchStoring } from './exposure-batches.ts';
 import { subjectErasing } from './exposure-erasing.ts';
@@ -40,6 +42,10 @@ export async function openExposureTables(directory: string, options?: OpenOption
 
   return {
     store: (batch) => writes.write(() => storeNow(batch)),
+    async storeBytes(id, bytes) {
+      const batch = { ...readBatch(bytes, id), digest: hash('sha256', bytes) };
+      return { stored: await writes.write(() => storeNow(batch)), units: batch.units };
+    },
     bury: (letter) => writes.write(() => letters.bury(letter)),
     exhume: (id, at) => writes.write(() => letters.exhume(id, at)),
     close: (process, accepted, at) => writes.write(() => accounts.end(process, accepted, at)),

@@ -1,4 +1,5 @@
 import { FlagError } from '../../core/errors.ts';
+import { HOUR_MS } from '../../ports/batch-tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ExposureQueue } from '../../ports/exposure-queue.ts';
 import type {
@@ -10,7 +11,6 @@ import type {
 } from '../../ports/exposure-store.ts';
 import type { AcceptedNote } from './accepted-note.ts';
 import type { BatchBuilder, BatchEnd } from './batch-builder.ts';
-import { HOUR_MS } from './batch-tables.ts';
 import { batchId, encodeBatch } from './batch-text.ts';
 import { keptAttributes } from './kept-attributes.ts';
 import { Losses } from './losses.ts';

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Report } from '../app/quarantine.ts';
 import type { Refused } from '../rpc/refusal.ts';
-import { type App, compose, lockDirectory, processClock, type Role, replicaNameOf } from './compose.ts';
+import { lockDirectory, processClock, type Role } from './backend.ts';
+import { type App, compose, replicaNameOf } from './compose.ts';
 import type { Config, Exposure } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { observeRecorder } from './exposure-gauges.ts';

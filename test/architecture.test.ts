@@ -83,7 +83,7 @@ describe('the house', () => {
 
   // Two compositions: the service, and the migration that opens two stores with nothing around them.
   it('names concrete adapters where things are put together, and nowhere else', () => {
-    const COMPOSITIONS = ['src/server/compose.ts', 'src/server/migrate.ts'];
+    const COMPOSITIONS = ['src/server/backend.ts', 'src/server/migrate.ts'];
     const naming = sources
       .filter(({ path }) => partOf(path) !== 'adapters')
       .filter(({ path, text }) => importsOf(text).some((name) => destination(path, name) === 'adapters'))

@@ -148,6 +148,12 @@ export type Stored =
 
 export type Step = 'minute' | 'hour' | 'day';
 
+export interface StoredBytes {
+  readonly stored: Stored;
+  /** Of the batch. */
+  readonly units: number;
+}
+
 /** From `from`, up to but not including `to`: epoch milliseconds. */
 export interface Period {
   readonly from: number;
@@ -252,6 +258,11 @@ export interface ExposureStore extends AsyncDisposable {
    * - Rejects with `invalid` for one that it can never store; `checkBatch` says what that is at least.
    */
   store(batch: RecordedBatch): Promise<Stored>;
+  /**
+   * The same for a batch as it crossed the queue, of a store that reads it where it writes it, so that nobody has to wait
+   * who has something else to do. Rejects with `invalid` for what `readBatch` cannot read, too. Absent: `store` is all.
+   */
+  storeBytes?(id: string, bytes: Uint8Array): Promise<StoredBytes>;
 
   /**
    * Must keep the letter until it is removed: one for each id, with the bytes that were buried first and whatever else was

@@ -6,8 +6,8 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ export interface DataDirectory {
   forgetAdminToken(): void;
   /** What was noted of the pepper that other replicas have; undefined if nothing was. */
   agreedPepper(): string | undefined;
-  /** Notes a fingerprint of the pepper that they and this one have. */
+  /** Notes a fingerprint of the pepper that they and this one have, as far as it can. Never throws. */
   noteAgreedPepper(fingerprint: string): void;
 }
 
@@ -34,26 +34,40 @@ export function openDataDirectory(path: string): DataDirectory {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const adminKeyFile = join(path, 'admin.key');
   const agreedFile = join(path, 'pepper.agreed');
+  const agreedPepper = () => (existsSync(agreedFile) ? readFileSync(agreedFile, 'utf8').trim() : undefined);
   return {
     path,
     adminKeyFile,
     pepper: () => readOrCreate(join(path, 'pepper'), () => randomBytes(32).toString('hex')),
     adminToken: () => readOrCreate(adminKeyFile, () => mintToken('admin', randomBytes).token),
     forgetAdminToken: () => rmSync(adminKeyFile, { force: true }),
-    agreedPepper: () => (existsSync(agreedFile) ? readFileSync(agreedFile, 'utf8').trim() : undefined),
-    noteAgreedPepper: (fingerprint) => writeFileSync(agreedFile, `${fingerprint}\n`, { mode: 0o600 }),
+    agreedPepper,
+    noteAgreedPepper(fingerprint) {
+      if (agreedPepper() === fingerprint) return;
+      try {
+        put(agreedFile, fingerprint);
+      } catch {
+        // The disk may be full: that is no reason not to serve.
+      }
+    },
   };
 }
 
 function readOrCreate(file: string, create: () => string): string {
-  if (!existsSync(file)) {
-    const descriptor = openSync(file, 'wx', 0o600);
-    try {
-      writeSync(descriptor, `${create()}\n`);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-  }
+  if (!existsSync(file)) put(file, create());
   return readFileSync(file, 'utf8').trim();
+}
+
+/** Writes a text, which is there as a whole or not at all. */
+function put(file: string, text: string): void {
+  const unfinished = `${file}.new`;
+  rmSync(unfinished, { force: true });
+  const descriptor = openSync(unfinished, 'wx', 0o600);
+  try {
+    writeSync(descriptor, `${text}\n`);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(unfinished, file);
 }

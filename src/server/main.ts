@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { getCompileCacheDir } from 'node:module';
 import { createServer } from 'node:net';
-import { createWorkerHub, processClock, processLine } from './compose.ts';
+import { createWorkerHub, processClock, processLine } from './backend.ts';
 import { type Config, describeConfig, loadConfig } from './config.ts';
 import { stopOnSignals } from './lifecycle.ts';
 import type { Listener } from './listen.ts';

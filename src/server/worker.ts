@@ -1,4 +1,4 @@
-import { processLine } from './compose.ts';
+import { processLine } from './backend.ts';
 import { loadConfig } from './config.ts';
 import { stopOnSignals } from './lifecycle.ts';
 import { listenPublicly, openProcess } from './service-process.ts';

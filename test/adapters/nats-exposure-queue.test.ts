@@ -158,7 +158,7 @@ describe.skipIf(program === '')('the NATS exposure queue', () => {
     const { connection } = await operator(url);
     await connection.jetstream().publish(SUBJECT, Buffer.from('{"format":1}'));
     const forged = await takeOne(queue);
-    expect([forged.id, String(forged.bytes)]).toEqual(['stream:1', '\0{"format":1}']);
+    expect([forged.id, String(forged.bytes)]).toEqual(['stream-1', '\0{"format":1}']);
     await connection.jetstream().publish(SUBJECT, new Uint8Array(), { msgID: 'process:1' });
     const empty = await takeOne(queue);
     expect([empty.id, empty.bytes.length]).toEqual(['process:1', 1]);

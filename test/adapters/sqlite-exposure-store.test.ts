@@ -20,7 +20,7 @@ import {
 } from '../contract/exposure-samples.ts';
 import { temporaryDirectory } from '../contract/sqlite-stores.ts';
 
-const SCRIPT = fileURLToPath(new URL('./store-until-killed.ts', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('./store-in-sqlite-until-killed.ts', import.meta.url));
 const BATCH_SIZE = 40;
 const LIVES_MS = [1, 20, 45, 80, 130];
 

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ExportedEvaluation, ExportFormat } from '../../gen/vexil/v1/analytics_service_pb.ts';
 import { Reason } from '../../gen/vexil/v1/evaluation_pb.ts';
 import { SubjectNames } from '../../src/app/exposures/subject-names.ts';
+import { recordedIn } from '../../src/rpc/analytics-service.ts';
 import { errorOf, openShop, type Service } from '../support/in-process-service.ts';
 import { PEPPER } from '../support/instance.ts';
 import { HERE, record } from '../support/recorded.ts';
@@ -123,6 +124,10 @@ describe('dead letters', () => {
     expect((await service.analytics.replayDeadLetters({})).replayed).toHaveLength(6);
     expect(service.published.map(({ id }) => id)).toEqual(['p:1', 'p:2', 'p:3', 'p:4', 'p:5', 'p:6', 'p:7']);
   });
+});
+
+test('a service that records nothing says so', () => {
+  expect(() => recordedIn({ exposures: undefined })).toThrow('this service does not record evaluations');
 });
 
 describe('erasure', () => {

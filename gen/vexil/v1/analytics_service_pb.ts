@@ -229,7 +229,7 @@ export type VariationTotal = Message<"vexil.v1.VariationTotal"> & {
   estimate: number;
 
   /**
-   * Distinct subjects who got it. Only if one flag was asked for.
+   * Distinct subjects who got it. Only if one flag was asked for, with at most two million evaluations in the period.
    *
    * @generated from field: optional int64 subjects = 5;
    */

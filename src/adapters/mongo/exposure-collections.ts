@@ -13,6 +13,7 @@ import type {
   SubjectDocument,
   TotalsDocument,
 } from './exposure-documents.ts';
+import { makeExposureViews } from './exposure-tables.ts';
 import type { Mongo } from './open-mongo.ts';
 
 /** All collections of exposures in one database. */
@@ -67,6 +68,7 @@ export async function makeExposureIndexes(mongo: Mongo, all: ExposureCollections
     ]),
   );
   await Promise.all([
+    makeExposureViews(mongo),
     ...rolled,
     make(all.parts, [
       { key: hour, name: 'open', ...only('open') },
@@ -76,6 +78,7 @@ export async function makeExposureIndexes(mongo: Mongo, all: ExposureCollections
       { key: hour, name: 'hours', collation },
       { key: { hour: 1 }, name: 'ages', collation },
       { key: { loose: 1 }, name: 'loose', ...only('loose') },
+      { key: { 'rolls.id': 1 }, name: 'rolls', collation },
     ]),
     make(all.subjects, [
       { key: { project: 1, environment: 1, order: 1, seenAt: 1 }, name: 'order', collation },

@@ -21,10 +21,10 @@ export function infoOf({ reply = '' }: Msg): MessageInfo {
   return { sequence, attempt, publishedAt: Math.floor(time / NANOSECONDS) };
 }
 
-/** The id that it was published with; one that names its place in the stream if that is none. */
+/** The id that it was published with; one that names its place in the stream if that is none, and no process. */
 export function idOf({ headers }: Msg, sequence: number): string {
   const id = headers?.get(MESSAGE_ID) ?? '';
-  return ID.test(id) ? id : `stream:${sequence}`;
+  return ID.test(id) ? id : `stream-${sequence}`;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ExposureStore } from '../../ports/exposure-store.ts';
+import type { ExposureStore, StoredBytes } from '../../ports/exposure-store.ts';
 import { EXPOSURE_STORE_SCHEMA } from './exposure-schema.ts';
 import { type OpenOptions, openDatabase } from './open-database.ts';
 import { StoreThread } from './store-thread.ts';
@@ -27,6 +27,8 @@ export async function openSqliteExposureStore(
 
   return {
     store: asking(writer, 'store'),
+    // What is read where it is written need not be taken apart here, to be handed over piece by piece.
+    storeBytes: async (id, bytes) => (await writer.ask('storeBytes', [id, bytes])) as StoredBytes,
     bury: asking(writer, 'bury'),
     exhume: asking(writer, 'exhume'),
     close: asking(writer, 'close'),

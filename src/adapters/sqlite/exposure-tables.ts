@@ -1,4 +1,8 @@
+import { hash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { FlagError } from '../../core/errors.ts';
 import type { ExposureStore } from '../../ports/exposure-store.ts';
+import { readBatch } from '../../ports/read-batch.ts';
 import { exposureAccounts } from './exposure-accounts.ts';
 import { batchStoring } from './exposure-batches.ts';
 import { subjectErasing } from './exposure-erasing.ts';
@@ -14,6 +18,8 @@ import { type Database, type OpenOptions, openDatabase } from './open-database.t
 /** What is written before it is carried over into the file, in pages of 4 KiB. */
 const CHECKPOINT_PAGES = 8_000;
 const CACHE_KIB = 16_000;
+const EMPTYING_ATTEMPTS = 100;
+const EMPTYING_PAUSE_MS = 50;
 
 /**
  * The store itself, on the event loop of whoever opens it: a large batch or a long question stops it for as long as it
@@ -36,12 +42,16 @@ export async function openExposureTables(directory: string, options?: OpenOption
 
   return {
     store: (batch) => writes.write(() => storeNow(batch)),
+    async storeBytes(id, bytes) {
+      const batch = { ...readBatch(bytes, id), digest: hash('sha256', bytes) };
+      return { stored: await writes.write(() => storeNow(batch)), units: batch.units };
+    },
     bury: (letter) => writes.write(() => letters.bury(letter)),
     exhume: (id, at) => writes.write(() => letters.exhume(id, at)),
     close: (process, accepted, at) => writes.write(() => accounts.end(process, accepted, at)),
     async erase(place, subject) {
       const erased = await writes.write(() => eraseNow(place, subject));
-      await database.read(() => database.execute('PRAGMA wal_checkpoint(TRUNCATE)'));
+      await emptyWal(database);
       return erased;
     },
     expire: (retention) => expireExposures(database, retention),
@@ -58,6 +68,19 @@ export async function openExposureTables(directory: string, options?: OpenOption
       database[Symbol.dispose]();
     },
   };
+}
+
+/** Pages as they were before are gone only then. Rejects with `unavailable` if somebody reads them all the time. */
+async function emptyWal(database: Database): Promise<void> {
+  const checkpoint = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
+  for (let attempt = 0; attempt < EMPTYING_ATTEMPTS; attempt++) {
+    const row = await database.read(() => checkpoint.get());
+    if (row?.busy === 0) return;
+    await delay(EMPTYING_PAUSE_MS);
+  }
+  throw new FlagError('unavailable', 'the store is busy: it is erased, but not from its journal', {
+    reason: 'STORE_BUSY',
+  });
 }
 
 function atOneMoment<T>(database: Database, work: () => T): T {

@@ -4,6 +4,8 @@ import type { ExposureStore, Period, RecordedPlace, SeriesPoint, Step } from '..
 import { inWholeSteps, readableStep } from './period.ts';
 
 const MAX_POINTS = 50_000;
+/** Some seconds of work for a store. */
+const COUNTED_ONE_BY_ONE = 2_000_000;
 
 /** How often a flag answered one variation for one reason. Steps without evaluations are left out. */
 export interface EvaluationSeries {
@@ -18,7 +20,7 @@ export interface VariationTotal {
   readonly variation: string;
   readonly count: number;
   readonly estimate: number;
-  /** Distinct ones who got it; absent if several flags were asked for. */
+  /** Distinct ones who got it; absent if several flags were asked for, or one with more than two million evaluations. */
   readonly subjects?: number;
 }
 
@@ -45,13 +47,25 @@ export async function evaluationHistory(
     throw new FlagError('exhausted', `that is ${points.length} points, of at most ${MAX_POINTS}`, {
       reason: 'TOO_MANY_POINTS',
     });
-  const outcomes = flag === undefined ? [] : await store.outcomes(place, { ...period, flag });
-  const subjects = new Map(outcomes.map((outcome) => [outcome.variation, outcome.subjects]));
-  const totals = totalsOf(points).map((total) => ({
-    ...total,
-    ...(flag !== undefined && { subjects: subjects.get(total.variation) ?? 0 }),
-  }));
+  const sums = totalsOf(points);
+  const subjects = flag === undefined ? undefined : await subjectsOf(store, place, { ...period, flag }, sums);
+  const totals =
+    subjects === undefined
+      ? sums
+      : sums.map((total) => ({ ...total, subjects: subjects.get(total.variation) ?? 0 }));
   return { series: seriesOf(points), totals, step, period };
+}
+
+/** Distinct subjects by variation; undefined if there is too much to look through it row by row. */
+async function subjectsOf(
+  store: Pick<ExposureStore, 'outcomes'>,
+  place: RecordedPlace,
+  query: Period & { readonly flag: string },
+  totals: readonly VariationTotal[],
+): Promise<ReadonlyMap<string, number> | undefined> {
+  if (totals.reduce((sum, { count }) => sum + count, 0) > COUNTED_ONE_BY_ONE) return undefined;
+  const outcomes = await store.outcomes(place, { ...query, kinds: [] });
+  return new Map(outcomes.map(({ variation, subjects }) => [variation, subjects]));
 }
 
 /** Sums over all reasons and steps, by flag and variation in code point order. */

@@ -1,11 +1,5 @@
 import type { JsonObject } from '../../core/model.ts';
 import type { Outcome } from '../../core/outcome.ts';
-import type {
-  DeclaredLoss,
-  ExposureSource,
-  RecordedEvent,
-  RecordedPlace,
-} from '../../ports/exposure-store.ts';
 import {
   BATCH_FORMAT,
   type ContextEntry,
@@ -13,7 +7,13 @@ import {
   HOUR_MS,
   type KindEntry,
   NUMBERS_PER_ROW,
-} from './batch-tables.ts';
+} from '../../ports/batch-tables.ts';
+import type {
+  DeclaredLoss,
+  ExposureSource,
+  RecordedEvent,
+  RecordedPlace,
+} from '../../ports/exposure-store.ts';
 import { encodeTables } from './batch-text.ts';
 import { OutcomeLists } from './outcome-lists.ts';
 

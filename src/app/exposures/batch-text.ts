@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { RecordedBatch, RecordedEvaluation } from '../../ports/exposure-store.ts';
 import {
   BATCH_FORMAT,
   type BatchTables,
@@ -9,9 +8,10 @@ import {
   type KindEntry,
   type LossEntry,
   type OutcomeEntry,
-} from './batch-tables.ts';
+} from '../../ports/batch-tables.ts';
+import type { RecordedBatch, RecordedEvaluation } from '../../ports/exposure-store.ts';
+import { readBatch } from '../../ports/read-batch.ts';
 import { IndexedTexts } from './indexed-texts.ts';
-import { readBatch } from './read-batch.ts';
 
 /** What a process says in a batch; the rest is worked out from the bytes. */
 export type BatchContent = Omit<RecordedBatch, 'id' | 'digest' | 'units'>;

@@ -50,7 +50,8 @@ export class GoneProcesses implements AsyncDisposable {
     try {
       for (const { process, accepted, at } of this.#notes.left()) {
         if (!this.#isOpen) return;
-        await this.#store.close(process, accepted, at);
+        // One that never recorded anything has nothing to account for.
+        if (accepted > 0) await this.#store.close(process, accepted, at);
         this.#notes.forget(process);
       }
       this.#lookIn(LOOK_MS);

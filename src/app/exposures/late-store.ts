@@ -1,7 +1,8 @@
 import { FlagError } from '../../core/errors.ts';
 import type { ExposureStore } from '../../ports/exposure-store.ts';
+import { storeParcel } from './store-parcel.ts';
 
-type Method = Exclude<keyof ExposureStore, symbol>;
+type Method = Exclude<keyof ExposureStore, symbol | 'storeBytes'>;
 
 /**
  * A store that is opened when it is asked for something first, and opened again the next time if it could not be. When
@@ -31,6 +32,7 @@ export function openLate(open: () => Promise<ExposureStore>): ExposureStore {
 
   return {
     store: late('store'),
+    storeBytes: async (id, bytes) => await storeParcel(await opened(), { id, bytes }),
     bury: late('bury'),
     deadLetters: late('deadLetters'),
     exhume: late('exhume'),

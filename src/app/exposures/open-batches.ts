@@ -1,6 +1,6 @@
+import { HOUR_MS } from '../../ports/batch-tables.ts';
 import type { RecordedPlace } from '../../ports/exposure-store.ts';
 import { BatchBuilder } from './batch-builder.ts';
-import { HOUR_MS } from './batch-tables.ts';
 
 /** The batches that are being filled, one for each environment and hour. */
 export class OpenBatches {

@@ -1,6 +1,6 @@
 import type { Outcome } from '../../core/outcome.ts';
+import type { OutcomeEntry } from '../../ports/batch-tables.ts';
 import { originalOf } from '../decisions.ts';
-import type { OutcomeEntry } from './batch-tables.ts';
 
 /** What one call answered, and how many evaluations that is. */
 export interface Answered {

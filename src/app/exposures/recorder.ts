@@ -190,6 +190,7 @@ export class Recorder implements AsyncDisposable {
       this.#intake.take(rows, this.#drainedTo);
       this.#drainedTo++;
     }
+    this.#shipping.noteAccepted();
     if (rows !== undefined && this.#drainedTo < rows.length) {
       this.#drainSoon();
       return;

@@ -1,5 +1,5 @@
+import { HOUR_MS } from '../../ports/batch-tables.ts';
 import type { RecordedContext, RecordedEvaluation, RecordedEvent } from '../../ports/exposure-store.ts';
-import { HOUR_MS } from './batch-tables.ts';
 
 /** Some of what was reported, of one hour, and not too much for a batch. */
 export interface Chunk {

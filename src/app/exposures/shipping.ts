@@ -1,4 +1,5 @@
 import { FlagError } from '../../core/errors.ts';
+import { HOUR_MS } from '../../ports/batch-tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ExposureQueue } from '../../ports/exposure-queue.ts';
 import type {
@@ -10,7 +11,6 @@ import type {
 } from '../../ports/exposure-store.ts';
 import type { AcceptedNote } from './accepted-note.ts';
 import type { BatchBuilder, BatchEnd } from './batch-builder.ts';
-import { HOUR_MS } from './batch-tables.ts';
 import { batchId, encodeBatch } from './batch-text.ts';
 import { keptAttributes } from './kept-attributes.ts';
 import { Losses } from './losses.ts';
@@ -56,6 +56,7 @@ export class Shipping implements Disposable {
   readonly #open = new OpenBatches((builder) => this.#close(builder));
   readonly #room: number;
   #sequence = 0;
+  #noted = 0;
   #openSince: number | undefined;
   /** Where to tell of losses if nothing else is to be told. */
   #anyPlace: RecordedPlace | undefined;
@@ -97,6 +98,13 @@ export class Shipping implements Disposable {
   lose(reason: LossReason, units: number): void {
     this.accepted += units;
     this.losses.add(reason, units);
+  }
+
+  /** Writes down how much was accepted: whoever is killed before it is sent has it on record. */
+  noteAccepted(): void {
+    if (this.accepted === this.#noted) return;
+    this.#noted = this.accepted;
+    this.#parts.note?.note(this.accepted);
   }
 
   /** Sends what is there, unless it does not hurry. */
@@ -177,9 +185,9 @@ export class Shipping implements Disposable {
     settled?: Outgoing['settled'],
   ): void {
     this.#anyPlace = place;
-    const { process, note } = this.#parts;
+    const { process } = this.#parts;
     // Before anybody can store it: what was stored was accepted.
-    note?.note(this.accepted);
+    this.noteAccepted();
     const sequence = ++this.#sequence;
     const losses = this.losses.take();
     const bytes = bytesOf({ process, sequence, accepted: this.accepted, losses });

@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FlagError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Delivery, ExposureQueue } from '../../ports/exposure-queue.ts';
-import type { ExposureStore, RecordedBatch } from '../../ports/exposure-store.ts';
+import type { ExposureStore, StoredBytes } from '../../ports/exposure-store.ts';
 import { Complaints } from '../complaints.ts';
 import type { Report } from '../quarantine.ts';
-import { decodeBatch } from './batch-text.ts';
+import { storeParcel, unitsIn } from './store-parcel.ts';
 import { Failures, isHopeless, isPassing, MOST_ATTEMPTS } from './write-failures.ts';
 
 export interface WriterParts {
@@ -109,34 +109,32 @@ export class ExposureWriter implements AsyncDisposable {
 
   /** Never rejects. */
   async #write(delivery: Delivery): Promise<void> {
-    let batch: RecordedBatch | undefined;
     await nextTurn();
     try {
-      batch = decodeBatch(delivery.bytes, delivery.id);
-      this.#count(batch, await this.#store.store(batch));
+      this.#count(delivery.id, await storeParcel(this.#store, delivery));
     } catch (error) {
-      await this.#failed(delivery, error, batch?.units);
+      await this.#failed(delivery, error);
       return;
     }
     this.#works();
     await this.#settle(delivery, () => delivery.done());
   }
 
-  #count(batch: RecordedBatch, stored: Awaited<ReturnType<ExposureStore['store']>>): void {
+  #count(id: string, { stored, units }: StoredBytes): void {
     if (stored === 'already') this.#counts.already++;
     if (stored === 'conflict') {
       this.#counts.conflicts++;
-      this.#report('two batches of exposures have the same id, and the first one stays', { id: batch.id });
+      this.#report('two batches of exposures have the same id, and the first one stays', { id });
     }
     if (stored !== 'stored') return;
     this.#counts.batches++;
-    this.#counts.units += batch.units;
+    this.#counts.units += units;
   }
 
-  async #failed(delivery: Delivery, error: unknown, units: number | undefined): Promise<void> {
+  async #failed(delivery: Delivery, error: unknown): Promise<void> {
     if (isPassing(error)) return await this.#wait(delivery, error);
     const failures = isHopeless(error) ? MOST_ATTEMPTS : this.#failures.add(delivery.id);
-    if (failures >= MOST_ATTEMPTS) return await this.#bury(delivery, error, units);
+    if (failures >= MOST_ATTEMPTS) return await this.#bury(delivery, error);
     this.#counts.retries++;
     this.#report('a batch of exposures could not be stored, and is tried again', { id: delivery.id, error });
     await this.#say(() => delivery.again(FIRST_PAUSE_MS * 2 ** failures));
@@ -154,7 +152,8 @@ export class ExposureWriter implements AsyncDisposable {
     await this.#say(() => delivery.again(Math.max(0, this.#resumeAt - now)));
   }
 
-  async #bury(delivery: Delivery, error: unknown, units: number | undefined): Promise<void> {
+  async #bury(delivery: Delivery, error: unknown): Promise<void> {
+    const units = unitsIn(delivery);
     const { id, bytes, attempt: attempts } = delivery;
     const letter = { id, bytes, error: wordsOf(error), at: this.#clock.now(), attempts };
     try {

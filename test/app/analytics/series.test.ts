@@ -84,4 +84,14 @@ describe('the history of evaluations', () => {
       details: { reason: 'TOO_MANY_POINTS' },
     });
   });
+
+  it('does not count subjects one by one where there are millions of evaluations', async () => {
+    const point = { at: 0, flag: 'a', variation: 'on', reason: 'DEFAULT', estimate: 1 } as const;
+    const of = async (count: number) => {
+      const busy = { ...store, series: async () => [{ ...point, count }] };
+      return (await evaluationHistory(busy, HERE, { from: 0, to: 60_000, flag: 'a' })).totals;
+    };
+    expect(await of(2_000_000)).toMatchObject([{ subjects: 0 }]);
+    expect((await of(2_000_001)).every((total) => !('subjects' in total))).toBe(true);
+  });
 });

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BATCH_LIMITS, type BatchTables, HOUR_MS } from '../../../src/app/exposures/batch-tables.ts';
 import {
   type BatchContent,
   batchId,
@@ -9,6 +8,7 @@ import {
   encodeTables,
 } from '../../../src/app/exposures/batch-text.ts';
 import type { JsonObject } from '../../../src/core/model.ts';
+import { BATCH_LIMITS, type BatchTables, HOUR_MS } from '../../../src/ports/batch-tables.ts';
 import { batchContent, HOUR, PROCESS, recordedEvaluation } from './batches.ts';
 
 const well = (max: number) => fc.string({ unit: 'binary', maxLength: max });

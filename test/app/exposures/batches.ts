@@ -1,5 +1,5 @@
-import { HOUR_MS } from '../../../src/app/exposures/batch-tables.ts';
 import type { BatchContent } from '../../../src/app/exposures/batch-text.ts';
+import { HOUR_MS } from '../../../src/ports/batch-tables.ts';
 import type { RecordedEvaluation } from '../../../src/ports/exposure-store.ts';
 
 export const HOUR = 490_000;

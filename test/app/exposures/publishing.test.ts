@@ -125,3 +125,15 @@ test('what was accepted is noted before anybody can store it', async () => {
     [2, 1],
   ]);
 });
+
+test('what was accepted is noted although nothing of it is sent yet', async () => {
+  const recorded = openRecording();
+  const { recorder, clock, queue, settle } = recorded;
+  const seen: number[] = [];
+  recorded.onNote((accepted) => seen.push(accepted));
+  const ann = someone('ann');
+  for (let call = 0; call < 600; call++)
+    recorder.one('call', recorded.snapshot(), recorded.outcome('checkout', ann), ann, clock.now());
+  await settle();
+  expect([seen, queue.tries]).toEqual([[600], []]);
+});

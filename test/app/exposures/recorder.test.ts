@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { forClients, notFound, typeMismatch } from '../../../src/app/decisions.ts';
-import { BATCH_LIMITS } from '../../../src/app/exposures/batch-tables.ts';
 import { SubjectNames } from '../../../src/app/exposures/subject-names.ts';
 import type { Rule } from '../../../src/core/model.ts';
+import { BATCH_LIMITS } from '../../../src/ports/batch-tables.ts';
 import { ledgerOf, openRecording, START, someone } from './recording.ts';
 
 const ann = someone('ann');

@@ -1,6 +1,6 @@
-import type { JsonObject } from '../../core/model.ts';
-import type { ErrorCode, Reason } from '../../core/outcome.ts';
-import type { EventKind, ExposureSource, LossReason } from '../../ports/exposure-store.ts';
+import type { JsonObject } from '../core/model.ts';
+import type { ErrorCode, Reason } from '../core/outcome.ts';
+import type { EventKind, ExposureSource, LossReason } from './exposure-store.ts';
 
 /**
  * A batch as it crosses the queue. Whatever is said often is said once, in a table, and meant by its index: what

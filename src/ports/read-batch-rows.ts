@@ -1,4 +1,3 @@
-import type { RecordedEvaluation } from '../../ports/exposure-store.ts';
 import {
   countIn,
   type Entry,
@@ -8,8 +7,9 @@ import {
   positiveIn,
   unreadable,
   wholeIn,
-} from './batch-checks.ts';
+} from './batch-fields.ts';
 import { HOUR_MS, NUMBERS_PER_ROW } from './batch-tables.ts';
+import type { RecordedEvaluation } from './exposure-store.ts';
 
 type OutcomeFields = Pick<
   RecordedEvaluation,

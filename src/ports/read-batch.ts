@@ -1,13 +1,4 @@
-import type { ErrorCode, Reason } from '../../core/outcome.ts';
-import type {
-  DeclaredLoss,
-  EventKind,
-  ExposureSource,
-  LossReason,
-  RecordedBatch,
-  RecordedContext,
-  RecordedEvent,
-} from '../../ports/exposure-store.ts';
+import type { ErrorCode, Reason } from '../core/outcome.ts';
 import {
   attributesIn,
   countIn,
@@ -20,9 +11,18 @@ import {
   positiveIn,
   textIn,
   unreadable,
-} from './batch-checks.ts';
+} from './batch-fields.ts';
 import { BATCH_FORMAT, BATCH_LIMITS, HOUR_MS } from './batch-tables.ts';
-import { evaluationsIn } from './read-rows.ts';
+import type {
+  DeclaredLoss,
+  EventKind,
+  ExposureSource,
+  LossReason,
+  RecordedBatch,
+  RecordedContext,
+  RecordedEvent,
+} from './exposure-store.ts';
+import { evaluationsIn } from './read-batch-rows.ts';
 
 const SOURCES = setOf<ExposureSource>({
   ...{ call: 0, all: 0, stream: 0, handshake: 0, watch: 0, reported: 0, manual: 0 },
@@ -40,7 +40,10 @@ const LOSS_REASONS = setOf<LossReason>({
   ...{ sampled: 0, buffer_full: 0, queue_refused: 0, too_large: 0, killed: 0, dead_lettered: 0, erased: 0 },
 });
 
-/** All of a batch but its digest. */
+/**
+ * All of the batch in these bytes, which came under this id, but their digest. Throws `invalid`, and nothing else, for
+ * whatever it cannot read; how long that takes is bounded by `BATCH_LIMITS`.
+ */
 export function readBatch(bytes: Uint8Array, id: string): Omit<RecordedBatch, 'digest'> {
   const fields = fieldsIn(bytes);
   if (fields.get('format') !== BATCH_FORMAT) throw unreadable('the format is not known');

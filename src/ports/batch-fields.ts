@@ -1,5 +1,5 @@
-import { FlagError } from '../../core/errors.ts';
-import type { JsonObject } from '../../core/model.ts';
+import { FlagError } from '../core/errors.ts';
+import type { JsonObject } from '../core/model.ts';
 import { BATCH_LIMITS } from './batch-tables.ts';
 
 /** What is asked of the parts of a batch that somebody sent. Each function returns what it was given or throws `invalid`. */

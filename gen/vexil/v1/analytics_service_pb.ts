@@ -80,7 +80,8 @@ export type QueryEvaluationsRequest = Message<"vexil.v1.QueryEvaluationsRequest"
   endTime?: Timestamp | undefined;
 
   /**
-   * Unspecified: minutes for up to 6 hours, hours for up to 14 days, else days.
+   * Unspecified: minutes for up to 6 hours, hours for up to 14 days, else days; longer if it would be more than 20000
+   * points.
    *
    * @generated from field: vexil.v1.TimeStep step = 5;
    */

@@ -61,10 +61,11 @@ async function pointsOf(
   const { flag } = asked;
   for (let step = asked.step ?? readableStep(asked); ; ) {
     const period = inWholeSteps(asked, step);
-    const points = await store.series(place, { ...period, step, ...(flag !== undefined && { flag }) });
+    const query = { ...period, step, limit: MAX_POINTS + 1 };
+    const points = await store.series(place, flag === undefined ? query : { ...query, flag });
     if (points.length <= MAX_POINTS) return { points, step, period };
     if (asked.step !== undefined || step === 'day')
-      throw new FlagError('exhausted', `that is ${points.length} points, of at most ${MAX_POINTS}`, {
+      throw new FlagError('exhausted', `that is more than ${MAX_POINTS} points`, {
         reason: 'TOO_MANY_POINTS',
       });
     step = step === 'minute' ? 'hour' : 'day';

@@ -24,16 +24,8 @@ const CALL_TIMEOUT_MS = 30_000;
 const PROJECT = 'projects/default';
 const ENVIRONMENT = `${PROJECT}/environments/production`;
 
-/**
- * Makes flags and a key through the API of a Vexil that has just started for the first time. What their rules decide is
- * recorded unless told otherwise.
- */
-export async function fill(
-  port: number,
-  dataDir: string,
-  flags: readonly BenchFlag[],
-  recordExposures = true,
-): Promise<Filling> {
+/** Makes flags and a key through the API of a Vexil that has just started for the first time. */
+export async function fill(port: number, dataDir: string, flags: readonly BenchFlag[]): Promise<Filling> {
   const adminToken = (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim();
   const call = callsTo(port, adminToken);
   // A key is a change too, so it comes first: answers carry the revision of the last one.
@@ -42,7 +34,7 @@ export async function fill(
     key: { kind: 'KEY_KIND_SERVER', environment: ENVIRONMENT },
   });
   const definitions: Definition[] = [];
-  for (const flag of flags) definitions.push(await makeFlag(call, flag, recordExposures));
+  for (const flag of flags) definitions.push(await makeFlag(call, flag));
   return { definitions, token: String(key.secret), change: changeOf(flags[0]?.key ?? '', adminToken) };
 }
 
@@ -63,20 +55,13 @@ function callsTo(port: number, token: string): Call {
 }
 
 /** Made and set in two steps, as a person would. */
-async function makeFlag(
-  call: Call,
-  { key, rules }: BenchFlag,
-  recordExposures: boolean,
-): Promise<Definition> {
+async function makeFlag(call: Call, { key, rules }: BenchFlag): Promise<Definition> {
   const { flag } = await call('FlagService/CreateFlag', {
     ...{ parent: PROJECT, flagId: key, enabledEnvironments: ['production'] },
     flag: { type: 'FLAG_TYPE_BOOLEAN' },
   });
   const { settings } = await call('FlagService/UpdateFlagSettings', {
-    settings: {
-      name: settingsName(key),
-      rules: rules.map((rule, index) => ruleOf(rule, index, recordExposures)),
-    },
+    settings: { name: settingsName(key), rules: rules.map(ruleOf) },
     updateMask: 'rules',
   });
   return { flag, settings };
@@ -86,7 +71,7 @@ function settingsName(key: string): string {
   return `${ENVIRONMENT}/flags/${key}`;
 }
 
-function ruleOf(rule: BenchRule, index: number, recordExposures: boolean) {
+function ruleOf(rule: BenchRule, index: number) {
   if (rule.kind === 'segment') throw new Error('there are no segments in the service that is measured');
   const values = rule.kind === 'attribute' ? rule.values : [];
   const percent = rule.kind === 'attribute' ? rule.percent : undefined;
@@ -96,7 +81,6 @@ function ruleOf(rule: BenchRule, index: number, recordExposures: boolean) {
       condition: { clause: { attribute: rule.attribute, operator: 'OPERATOR_IN', values } },
     }),
     ...(percent !== undefined && { rollout: { weight: percent * 1000 } }),
-    ...(!recordExposures && { exposure: { disabled: true } }),
   };
 }
 

@@ -16,8 +16,6 @@ export interface VexilOptions {
   readonly root: string;
   /** Variables besides those that every server of the benchmark gets. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Default: true. */
-  readonly recordExposures?: boolean;
 }
 
 /** Vexil with flags in it, and what it says they are. */
@@ -37,7 +35,7 @@ export async function startVexil(flags: readonly BenchFlag[], options: VexilOpti
       env: { ...environmentOf(directory), ...options.env },
     }),
   );
-  const { definitions, token, change } = await fill(port, directory, flags, options.recordExposures);
+  const { definitions, token, change } = await fill(port, directory, flags);
   const all = stack.move();
   return {
     name: options.name ?? 'vexil',

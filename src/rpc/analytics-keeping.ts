@@ -56,8 +56,7 @@ function ledgerMethods(deps: AnalyticsServiceDeps): Omit<Keeping, 'eraseSubject'
     async replayDeadLetters({ ids }) {
       if (ids.length > MAX_REPLAYED)
         throw invalid([{ path: 'ids', message: `may be at most ${MAX_REPLAYED}` }]);
-      const parts = { ...recordedIn(deps), clock: deps.clock };
-      const { replayed, failed } = await replayDeadLetters(parts, ids);
+      const { replayed, failed } = await replayDeadLetters(recordedIn(deps).store, ids);
       return { replayed: [...replayed], failed: Object.fromEntries(failed) };
     },
   };

@@ -30,6 +30,7 @@ import { present } from './convert/reading.ts';
 import { ruleFrom } from './convert/rule.ts';
 import { settingsFrom } from './convert/settings.ts';
 import { checkedKey, parseEnvironment, parseSettings, settingsName } from './names.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { instantOf } from './timestamp.ts';
 
 type Service = ServiceImpl<typeof wire.AnalyticsService>;
@@ -42,12 +43,13 @@ const MAX_EXAMPLES = 20;
 
 /** What would be if something were changed: nothing is. */
 export function previewMethods(deps: AnalyticsServiceDeps): Previews {
-  return { previewReach: reachMethod(deps), previewChange: changeMethod(deps) };
+  const inTurn = oneAtATime(deps.clock);
+  return { previewReach: inTurn(reachMethod(deps)), previewChange: inTurn(changeMethod(deps)) };
 }
 
-function reachMethod(deps: AnalyticsServiceDeps): Service['previewReach'] {
+function reachMethod(deps: AnalyticsServiceDeps) {
   const { catalog, clock, limits } = deps;
-  return async (request, { signal }) => {
+  return async (request: wire.PreviewReachRequest, { signal }: HandlerContext) => {
     const place = parseEnvironment(request.parent, 'parent');
     const { project, environment } = place;
     const state = catalog.state(project);
@@ -68,9 +70,9 @@ function reachMethod(deps: AnalyticsServiceDeps): Service['previewReach'] {
   };
 }
 
-function changeMethod(deps: AnalyticsServiceDeps): Service['previewChange'] {
+function changeMethod(deps: AnalyticsServiceDeps) {
   const { catalog, clock } = deps;
-  return async (request, context) => {
+  return async (request: wire.PreviewChangeRequest, context: HandlerContext) => {
     const { project, environment, flag } = parseSettings(request.name, 'name');
     const place = { project, environment };
     const state = catalog.state(project);

@@ -5,17 +5,15 @@ import type { History } from '../app/history.ts';
 import { FlagError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ExposureQueue } from '../ports/exposure-queue.ts';
 import type { ExposureStore } from '../ports/exposure-store.ts';
 import { exportMethod } from './analytics-export.ts';
 import { figureMethods } from './analytics-figures.ts';
 import { keepingMethods } from './analytics-keeping.ts';
 import { previewMethods } from './analytics-previews.ts';
 
-/** What was recorded, in tables and on its way to them. */
+/** What was recorded. */
 export interface Recorded {
   readonly store: ExposureStore;
-  readonly queue: Pick<ExposureQueue, 'publish'>;
 }
 
 export interface AnalyticsServiceDeps {

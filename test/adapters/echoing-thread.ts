@@ -5,7 +5,7 @@ import { FlagError } from '../../src/core/errors.ts';
 
 /** A thread for tests, which says back what it is told, in the ways in which things go. */
 const target = {
-  say: async (...values: unknown[]) => [workerData, ...values],
+  say: async (...values: unknown[]) => [workerData.color, ...values],
   number: async () => threadId,
   count: async (to: number) => Array.from({ length: to }, (_, index) => index),
   slowly: async (value: unknown) => delay(50, value),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createMongoExposureStore } from '../../src/adapters/mongo/exposure-store.ts';
 import { openMongo } from '../../src/adapters/mongo/open-mongo.ts';
-import { ALWAYS, batch, evaluation, event, SHOP, START } from '../contract/exposure-samples.ts';
+import { ALWAYS, batch, evaluation, event, everything, SHOP, START } from '../contract/exposure-samples.ts';
 import { mongoServerOrSkip, openTestDatabase } from '../support/mongo-server.ts';
 
 const uri = await mongoServerOrSkip();
@@ -47,5 +47,24 @@ describe.skipIf(uri === undefined)('the views of exposures in MongoDB', () => {
         ...{ event: 'checkout', kind: 'metric', subject: 'anna', value: 2, count: 1 },
       },
     ]);
+  });
+});
+
+describe.skipIf(uri === undefined)('the name of a batch in MongoDB', () => {
+  it('is forgotten after a week, and the batch still counts once', async () => {
+    await using database = openTestDatabase(uri ?? '');
+    await using mongo = openMongo({ uri: database.uri, database: database.name });
+    await using store = createMongoExposureStore(mongo);
+    const first = batch({ evaluations: [evaluation()] });
+    const second = batch({ sequence: 2, evaluations: [evaluation()], acceptedSoFar: 2 });
+    for (const one of [first, second]) expect(await store.store(one)).toBe('stored');
+    const before = await everything(store, SHOP, ['banner']);
+    const parts = database.client.db(database.name).collection('exposure_parts');
+    const longAgo = new Date(Date.now() - 8 * 86_400_000);
+    await parts.updateOne({ sequence: 1 }, { $set: { storedAt: longAgo } });
+    await store.expire({ rowsBefore: 0, minutesBefore: 0, rollupsBefore: 0 });
+    expect(await parts.distinct('sequence')).toEqual([2]);
+    for (const one of [first, second]) expect(await store.store(one)).toBe('already');
+    expect(await everything(store, SHOP, ['banner'])).toEqual(before);
   });
 });

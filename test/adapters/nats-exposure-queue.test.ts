@@ -90,6 +90,18 @@ describe.skipIf(program === '')('the NATS exposure queue', () => {
     expect(await queue.state()).toMatchObject({ waiting: 1 });
   });
 
+  it('leaves a stream that is full as it is', async () => {
+    const { url } = await jetStream();
+    const { queue, problems } = await queueOn(url);
+    const { manager } = await operator(url);
+    await queue.publish(parcel('a'));
+    const { config, state } = await manager.streams.info(STREAM);
+    await manager.streams.update(STREAM, { ...config, max_bytes: state.bytes + 1 });
+    expect(await refusal(queue.publish(parcel('b')))).toBe('exhausted');
+    expect((await manager.streams.info(STREAM)).config.max_bytes).toBe(state.bytes + 1);
+    expect(problems).not.toContain(GONE);
+  });
+
   it('is woken out of waiting when somebody deletes the stream', async () => {
     const { url } = await jetStream();
     const { queue } = await queueOn(url);

@@ -11,18 +11,14 @@ describe('a thread of a store', () => {
   it('starts when it is asked for the first time, and has what it was given', async () => {
     await using asked = thread();
     expect(asked.isRunning).toBe(false);
-    expect(await asked.ask('say', ['a', new Map([[1, 2]])])).toEqual([
-      { color: 'red' },
-      'a',
-      new Map([[1, 2]]),
-    ]);
+    expect(await asked.ask('say', ['a', new Map([[1, 2]])])).toEqual(['red', 'a', new Map([[1, 2]])]);
     expect(asked.isRunning).toBe(true);
   });
 
   it('answers each question with its own answer', async () => {
     await using asked = thread();
     const asking = [asked.ask('slowly', [1]), asked.ask('say', [2]), asked.ask('slowly', [3])];
-    expect(await Promise.all(asking)).toEqual([1, [{ color: 'red' }, 2], 3]);
+    expect(await Promise.all(asking)).toEqual([1, ['red', 2], 3]);
   });
 
   it('hands long lists over whole', async () => {

@@ -11,6 +11,7 @@ import { KeyService } from '../../gen/vexil/v1/key_service_pb.ts';
 import { ProjectService } from '../../gen/vexil/v1/project_service_pb.ts';
 import { ReleaseService } from '../../gen/vexil/v1/release_service_pb.ts';
 import { SegmentService } from '../../gen/vexil/v1/segment_service_pb.ts';
+import { TelemetryService } from '../../gen/vexil/v1/telemetry_service_pb.ts';
 import { callH1, callH2, envelope, type RawAnswer, toAnswer } from '../rpc/raw-call.ts';
 import { type InProcessServer, startInProcess } from './in-process-server.ts';
 import { createRandom, type Random } from './random.ts';
@@ -37,6 +38,7 @@ const SERVICES: readonly DescService[] = [
     KeyService,
     HistoryService,
     FleetService,
+    TelemetryService,
   ],
   ...[Health, ServerReflection, EvaluationService, EvaluationService],
 ];

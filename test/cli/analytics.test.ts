@@ -370,9 +370,9 @@ describe('dead letters', () => {
     );
     expect(listed.stdout).toContain('p:1  2030-01-01T00:00:00Z  5         12            unreadable');
     const replay = (router: ConnectRouter) =>
-      router.rpc(method.replayDeadLetters, () => ({ replayed: ['p:1'], failed: { 'p:2': 'too early' } }));
+      router.rpc(method.replayDeadLetters, () => ({ replayed: ['p:1'], failed: { 'p:2': 'unreadable' } }));
     const replayed = await against(replay, ['replay', 'p:1', 'p:2']);
-    expect(replayed.stdout).toBe('1 dead letter published again\np:2 stays: too early\n');
+    expect(replayed.stdout).toBe('1 dead letter stored\np:2 stays: unreadable\n');
     expect(replayed.last).toMatchObject({ ids: ['p:1', 'p:2'] });
   });
 });

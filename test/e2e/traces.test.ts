@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { type Client, createClient } from '@connectrpc/connect';
+import { type Client, createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EvaluationService } from '../../gen/vexil/v1/evaluation_pb.ts';
@@ -46,11 +46,11 @@ async function openSite(env: Readonly<Record<string, string>>): Promise<Site> {
   await newFlag(calls, project, 'checkout');
   const environment = `${project}/environments/production`;
   const token = await newKey(calls, project, { kind: 'KEY_KIND_SERVER', environment });
-  const authorized = (next: (request: { header: Headers }) => unknown) => (request: { header: Headers }) => {
+  const authorized: Interceptor = (next) => (request) => {
     request.header.set('authorization', `Bearer ${token}`);
     return next(request);
   };
-  const options = { baseUrl: server.url, interceptors: [authorized as never] };
+  const options = { baseUrl: server.url, interceptors: [authorized] };
   return {
     ...{ server, project, token },
     client: (protocol) =>

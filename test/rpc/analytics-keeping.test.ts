@@ -3,8 +3,10 @@ import { Code } from '@connectrpc/connect';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ExportedEvaluation, ExportFormat } from '../../gen/vexil/v1/analytics_service_pb.ts';
 import { Reason } from '../../gen/vexil/v1/evaluation_pb.ts';
+import { batchId, encodeBatch } from '../../src/app/exposures/batch-text.ts';
 import { SubjectNames } from '../../src/app/exposures/subject-names.ts';
 import { recordedIn } from '../../src/rpc/analytics-service.ts';
+import { batchContent, PROCESS, recordedEvaluation } from '../app/exposures/batches.ts';
 import { errorOf, openShop, type Service } from '../support/in-process-service.ts';
 import { PEPPER } from '../support/instance.ts';
 import { HERE, record } from '../support/recorded.ts';
@@ -115,14 +117,15 @@ describe('dead letters', () => {
     expect(full.nextPageToken).not.toBe('');
   });
 
-  test('are given to the writer again, once the queue has forgotten them', async () => {
-    const early = await service.analytics.replayDeadLetters({ ids: ['p:1'] });
-    expect(early.replayed).toEqual([]);
-    expect(early.failed['p:1']).toMatch(/try again in 11 minutes/);
-    service.instance.clock.advance(11 * 60_000);
-    expect((await service.analytics.replayDeadLetters({ ids: ['p:1'] })).replayed).toEqual(['p:1']);
-    expect((await service.analytics.replayDeadLetters({})).replayed).toHaveLength(6);
-    expect(service.published.map(({ id }) => id)).toEqual(['p:1', 'p:2', 'p:3', 'p:4', 'p:5', 'p:6', 'p:7']);
+  test('are tried again, and stay unless they can be read by now', async () => {
+    const batch = batchContent({ evaluations: [recordedEvaluation()] });
+    const id = batchId(PROCESS, 1);
+    await service.store.bury({ id, bytes: encodeBatch(batch), error: '?', at: now, attempts: 1 });
+    const { replayed, failed } = await service.analytics.replayDeadLetters({ ids: [id, 'p:1'] });
+    expect(replayed).toEqual([id]);
+    expect(failed).toMatchObject({ 'p:1': expect.stringContaining('JSON') });
+    expect((await service.analytics.replayDeadLetters({})).replayed).toEqual([]);
+    expect((await service.analytics.listDeadLetters({})).deadLetters).toHaveLength(7);
   });
 });
 

@@ -146,3 +146,15 @@ describe('a change that nobody has made', () => {
     });
   });
 });
+
+test('previews are made one at a time, and refused when too many wait', async () => {
+  const calls = Array.from({ length: 25 }, () => service.analytics.previewReach({ parent, rule: {} }));
+  const settled = await Promise.allSettled(calls);
+  const refused = settled.filter(({ status }) => status === 'rejected');
+  expect(refused).toHaveLength(25 - 17);
+  for (const each of refused)
+    expect(each).toMatchObject({
+      reason: { code: Code.ResourceExhausted, rawMessage: 'too many look at previews already' },
+    });
+  expect((await service.analytics.previewReach({ parent, rule: {} })).total?.matched).toBe(4n);
+});

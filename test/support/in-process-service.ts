@@ -22,7 +22,6 @@ import { DEFAULT_CONTEXT_LIMITS } from '../../src/app/decisions.ts';
 import { History } from '../../src/app/history.ts';
 import { type Principal, SYSTEM } from '../../src/app/principal.ts';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
-import type { Parcel } from '../../src/ports/exposure-queue.ts';
 import type { ExposureStore } from '../../src/ports/exposure-store.ts';
 import type { FleetRegistry } from '../../src/ports/fleet-registry.ts';
 import { analyticsService } from '../../src/rpc/analytics-service.ts';
@@ -72,8 +71,6 @@ export interface Service extends Clients, AsyncDisposable {
   readonly instance: Instance;
   /** What analytics read. */
   readonly store: ExposureStore;
-  /** What they published to the queue. */
-  readonly published: readonly Parcel[];
   as(principal: Principal): Clients;
   /** Rejects if something came up that no code foresaw. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -84,11 +81,10 @@ export async function openService(registry?: FleetRegistry): Promise<Service> {
   const unexpected: unknown[] = [];
   const errors = errorInterceptor((error) => unexpected.push(error));
   const store = createExposureModel();
-  const published: Parcel[] = [];
-  const routes = routesOf(instance, store, published);
+  const routes = routesOf(instance, store);
   const as = (principal: Principal) => clientsOf(routes, [errors, authenticatedAs(principal)]);
   return {
-    ...{ ...as(ROOT), instance, store, published, as },
+    ...{ ...as(ROOT), instance, store, as },
     async [Symbol.asyncDispose]() {
       await instance[Symbol.asyncDispose]();
       if (unexpected.length > 0) throw new AggregateError(unexpected, 'no code foresaw this');
@@ -116,7 +112,6 @@ export async function errorOf(call: Promise<unknown>): Promise<ConnectError> {
 function routesOf(
   { log, bus, clock, writer, catalog, fleet }: Instance,
   store: ExposureStore,
-  published: Parcel[],
 ): (router: ConnectRouter) => void {
   const deps = { writer, catalog };
   const history = new History(log);
@@ -137,7 +132,7 @@ function routesOf(
         AnalyticsService,
         analyticsService({
           ...{ catalog, history, clock, limits: DEFAULT_LIMITS, pepper: PEPPER },
-          exposures: { store, queue: { publish: async (parcel) => void published.push(parcel) } },
+          exposures: { store },
         }),
       );
 }

@@ -80,7 +80,8 @@ export type QueryEvaluationsRequest = Message<"vexil.v1.QueryEvaluationsRequest"
   endTime?: Timestamp | undefined;
 
   /**
-   * Unspecified: minutes for up to 6 hours, hours for up to 14 days, else days.
+   * Unspecified: minutes for up to 6 hours, hours for up to 14 days, else days; longer if it would be more than 20000
+   * points.
    *
    * @generated from field: vexil.v1.TimeStep step = 5;
    */
@@ -1920,7 +1921,7 @@ export const ReplayDeadLettersRequestSchema: GenMessage<ReplayDeadLettersRequest
  */
 export type ReplayDeadLettersResponse = Message<"vexil.v1.ReplayDeadLettersResponse"> & {
   /**
-   * Those that were published again. They are letters no more; whoever still cannot read them makes new ones.
+   * Those that are in the tables now, and letters no more.
    *
    * @generated from field: repeated string replayed = 1;
    */
@@ -2238,7 +2239,7 @@ export const AnalyticsService: GenService<{
     output: typeof ListDeadLettersResponseSchema;
   },
   /**
-   * Gives dead letters to the writer again. Needs a key to the instance.
+   * Tries to read dead letters again, as a newer version may be able to. Needs a key to the instance.
    *
    * @generated from rpc vexil.v1.AnalyticsService.ReplayDeadLetters
    */

@@ -73,6 +73,7 @@ export async function makeExposureIndexes(mongo: Mongo, all: ExposureCollections
     make(all.parts, [
       { key: hour, name: 'open', ...only('open') },
       { key: { process: 1, sequence: -1 }, name: 'unfolded', ...only('unfolded') },
+      { key: { storedAt: 1 }, name: 'ages', collation },
     ]),
     make(all.hours, [
       { key: hour, name: 'hours', collation },

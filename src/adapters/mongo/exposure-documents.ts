@@ -13,9 +13,12 @@ interface Placed {
   readonly hour: number;
 }
 
+/** For how long the name of a batch is kept beside what its process and its hour know. */
+export const NAMES_MS = 7 * 86_400_000;
+
 /**
- * A batch that was stored: this document is the commit. Its content is in it until the hour has it, and its name stays
- * for as long as anything is known of its process, so that it never counts twice.
+ * A batch that was stored: this document is the commit. Its content is in it until the hour has it. That it never counts
+ * twice is known by its name, and after a week by its process.
  */
 export interface PartDocument extends Placed {
   /** `<process>:<sequence>` */
@@ -31,7 +34,6 @@ export interface PartDocument extends Placed {
   readonly rows: number;
   /** Of all of this but what is below. */
   readonly checksum: string;
-  /** For people. */
   readonly storedAt: Date;
   /** Not in its hour yet. */
   readonly open?: true;

@@ -4,7 +4,7 @@ import { HOUR_MS } from '../../ports/batch-check.ts';
 import type { ExposureStore, Retention } from '../../ports/exposure-store.ts';
 import { MINUTE_MS } from './exposure-cells.ts';
 import type { ExposureCollections } from './exposure-collections.ts';
-import type { HourDocument } from './exposure-documents.ts';
+import { type HourDocument, NAMES_MS } from './exposure-documents.ts';
 import type { Changes } from './exposure-erase.ts';
 import { acknowledged, type Hours } from './exposure-hours.ts';
 import type { Ledger } from './exposure-ledger.ts';
@@ -14,6 +14,7 @@ import type { Roller } from './exposure-roll.ts';
 import type { Tidier } from './exposure-tidy.ts';
 import type { Mongo } from './open-mongo.ts';
 
+const SETTLED = { open: { $exists: false }, unfolded: { $exists: false } } as object;
 /** What is removed or changed at once. */
 const PIECE = 500;
 /** Hours that are put in order in one go. */
@@ -150,12 +151,17 @@ export function openExpiry(parts: ExpiryParts): Pick<ExposureStore, 'expire'> {
       });
   }
 
+  /** By then their processes and their hours know all of them. */
+  async function expireNames(): Promise<void> {
+    const before = new Date(Date.now() - NAMES_MS);
+    await remove(all.parts, { storedAt: { $lt: before }, ...SETTLED });
+  }
+
   async function expireProcesses(before: number): Promise<void> {
     for (const process of await ledger.oldProcesses(before)) {
-      const settled = { open: { $exists: false }, unfolded: { $exists: false } } as object;
       // By the range of their names, for which there is an index.
       const names = { $gte: `${process}:`, $lt: `${process};` };
-      await remove(all.parts, { _id: names, process, ...settled });
+      await remove(all.parts, { _id: names, process, ...SETTLED });
       await processes.forget(process);
     }
   }
@@ -171,6 +177,7 @@ export function openExpiry(parts: ExpiryParts): Pick<ExposureStore, 'expire'> {
       await renewLoose();
       await expireRolled(retention);
       await expireSubjects(retention);
+      await expireNames();
       await expireProcesses(retention.rollupsBefore);
     },
   };

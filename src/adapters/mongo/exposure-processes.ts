@@ -23,6 +23,8 @@ export interface Processes {
   /** What is known of all of them, at one moment, letters aside. */
   known(): Promise<Map<string, Known>>;
   end(process: string, accepted: number, at: number): Promise<void>;
+  /** Whether the process knows by itself that this batch is stored. */
+  has(process: string, sequence: number): Promise<boolean>;
   forget(process: string): Promise<void>;
 }
 
@@ -164,6 +166,10 @@ export function openProcesses(
         $min: { 'end.firstAt': at },
       };
       await mongo.run(() => processes.updateOne({ _id: process }, update));
+    },
+    async has(process, sequence) {
+      const [document] = await find({ _id: process });
+      return document !== undefined && knownOf(document)?.ranges.has(sequence) === true;
     },
     async forget(process) {
       await mongo.run(() => processes.deleteOne({ _id: process }));

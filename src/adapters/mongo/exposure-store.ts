@@ -3,7 +3,7 @@ import { checkBatch } from '../../ports/batch-check.ts';
 import type { ExposureStore, RecordedBatch, Stored } from '../../ports/exposure-store.ts';
 import { exposureCollections, makeExposureIndexes } from './exposure-collections.ts';
 import { partOf } from './exposure-content.ts';
-import type { PartDocument } from './exposure-documents.ts';
+import { NAMES_MS, type PartDocument } from './exposure-documents.ts';
 import { openChanges, openErasing } from './exposure-erase.ts';
 import { openExpiry } from './exposure-expiry.ts';
 import { acknowledged, openHours, type Report } from './exposure-hours.ts';
@@ -80,11 +80,18 @@ export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOpt
     } catch (error) {
       if (!isDuplicate(error)) throw error;
     }
-    const known = await mongo.run((reading) =>
+    const other = await known(part);
+    if (other === undefined) throw elsewhere();
+    return other;
+  }
+
+  /** Undefined if no batch of this name is stored. */
+  async function known(part: PartDocument): Promise<Stored | undefined> {
+    const found = await mongo.run((reading) =>
       all.parts.findOne({ _id: part._id }, { ...acknowledged(reading), projection: { digest: 1 } }),
     );
-    if (known === null) throw elsewhere();
-    return known.digest === part.digest ? 'already' : 'conflict';
+    if (found !== null) return found.digest === part.digest ? 'already' : 'conflict';
+    return (await processes.has(part.process, part.sequence)) ? 'already' : undefined;
   }
 
   async function store(batch: RecordedBatch): Promise<Stored> {
@@ -92,7 +99,9 @@ export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOpt
     const part = await partOf(batch);
     if ((part.content?.length() ?? 0) > MAX_PACKED_BYTES)
       throw new FlagError('invalid', 'the batch is too large to be stored', { reason: 'BATCH' });
-    const stored = await insert(part);
+    // Its name may have been forgotten only if it is that old.
+    const isOld = part.lastAt < Date.now() - NAMES_MS / 2;
+    const stored = (isOld ? await known(part) : undefined) ?? (await insert(part));
     if (stored === 'stored') await upkeep.noteStored(batch);
     return stored;
   }

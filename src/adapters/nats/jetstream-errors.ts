@@ -11,7 +11,8 @@ const NO_ROOM = /maximum (bytes|messages)/;
 /** Whether a stream or a consumer that was there is gone, or nobody is there who knows of streams. */
 export function isGone(error: unknown): boolean {
   if (!(error instanceof NatsError)) return false;
-  return error.code === ErrorCode.NoResponders || isMissing(error);
+  // What JetStream itself says may have that code as well: that it has no room, for one.
+  return error.api_error === undefined ? error.code === ErrorCode.NoResponders : isMissing(error);
 }
 
 /** Whether JetStream says that there is no such stream or consumer. */

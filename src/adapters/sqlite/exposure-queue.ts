@@ -51,7 +51,7 @@ function onlyOpen({ busyPatienceMs }: OpenOptions): OpenOptions {
   return busyPatienceMs === undefined ? {} : { busyPatienceMs };
 }
 
-function threadedWrites(data: unknown): ParcelWrites {
+function threadedWrites(data: object): ParcelWrites {
   const thread = new StoreThread(ENTRY, data, IDLE_MS);
   const asking = (method: Exclude<keyof ParcelWrites, symbol>) => {
     const ask = (...values: readonly unknown[]) => thread.ask(method, values);

@@ -3,6 +3,10 @@ import { FlagError } from '../../core/errors.ts';
 import { storeClosed } from './sqlite-errors.ts';
 import { type Answer, errorOf, type Question } from './thread-messages.ts';
 
+const DOOR = new URL('./thread-door.js', import.meta.url);
+/** Most of what such a thread holds is SQLite's. */
+const YOUNG_GENERATION_MB = 8;
+
 interface Pending {
   readonly worker: Worker;
   readonly parts: unknown[];
@@ -17,7 +21,7 @@ interface Pending {
  */
 export class StoreThread implements AsyncDisposable {
   readonly #entry: URL;
-  readonly #data: unknown;
+  readonly #data: object;
   readonly #idleMs: number;
   readonly #pending = new Map<number, Pending>();
   readonly #running = new Set<Promise<void>>();
@@ -26,8 +30,8 @@ export class StoreThread implements AsyncDisposable {
   #lastId = 0;
   #isOpen = true;
 
-  /** `entry` is a module that calls `answerQuestions`; it finds `data` as its `workerData`. */
-  constructor(entry: URL, data: unknown, idleMs: number) {
+  /** `entry` is a module that calls `answerQuestions`; it finds `data` in its `workerData`. */
+  constructor(entry: URL, data: object, idleMs: number) {
     this.#entry = entry;
     this.#data = data;
     this.#idleMs = idleMs;
@@ -51,7 +55,10 @@ export class StoreThread implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#entry, { workerData: this.#data });
+    const worker = new Worker(DOOR, {
+      workerData: { ...this.#data, entry: this.#entry.href },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
     const { promise, resolve } = Promise.withResolvers<void>();
     let cause: unknown;
     worker.on('message', (answer: Answer) => this.#hear(answer));

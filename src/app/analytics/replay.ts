@@ -1,12 +1,11 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FlagError } from '../../core/errors.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { ExposureQueue } from '../../ports/exposure-queue.ts';
 import type { DeadLetter, ExposureStore } from '../../ports/exposure-store.ts';
+import { decodeBatch } from '../exposures/batch-text.ts';
+import { isPassing } from '../exposures/write-failures.ts';
 
 const AT_ONCE = 20;
 const MOST = 1_000;
-/** A queue takes a parcel that it had a little earlier for a repetition, and drops it. */
-const FORGOTTEN_AFTER_MS = 11 * 60_000;
 
 export interface Replayed {
   readonly replayed: readonly string[];
@@ -14,45 +13,45 @@ export interface Replayed {
   readonly failed: ReadonlyMap<string, string>;
 }
 
+type Store = Pick<ExposureStore, 'deadLetters' | 'exhume' | 'store'>;
+
 /**
- * Publishes dead letters again, as they are, and removes each once the queue has it: whoever is killed in between leaves
- * it in both, which the store counts once. One that a writer has buried again by then stays. Without ids: the first thousand. A letter that is younger than the memory of
- * the queue stays, and so do all that follow one for which the queue has no room.
+ * Tries to read dead letters again, and stores those that can be read by now: a letter is removed once its batch is in the
+ * tables, and the store counts that once, whoever is killed in between. Without ids: the first thousand. Not by way of
+ * the queue, where a writer of an older version might take one and bury it where it is about to be removed.
  */
-export async function replayDeadLetters(
-  parts: {
-    readonly store: Pick<ExposureStore, 'deadLetters' | 'exhume'>;
-    readonly queue: Pick<ExposureQueue, 'publish'>;
-    readonly clock: Clock;
-  },
-  ids: readonly string[],
-): Promise<Replayed> {
-  const { store, queue, clock } = parts;
+export async function replayDeadLetters(store: Store, ids: readonly string[]): Promise<Replayed> {
   const wanted = new Set(ids);
   const replayed: string[] = [];
   const failed = new Map(ids.map((id) => [id, 'there is no such letter']));
-  let full: string | undefined;
-  for await (const { id, at, bytes } of lettersIn(store)) {
+  for await (const letter of lettersIn(store)) {
+    const { id } = letter;
     if (ids.length > 0 && !wanted.delete(id)) continue;
-    const refusal = full ?? refusalAt(at, clock.now());
-    if (refusal !== undefined) failed.set(id, refusal);
-    else
-      try {
-        await queue.publish({ id, bytes });
-        await store.exhume(id, at);
-        replayed.push(id);
-        failed.delete(id);
-      } catch (error) {
-        if (!(error instanceof FlagError)) throw error;
-        failed.set(id, error.message);
-        if (error.kind !== 'invalid') full = error.message;
-      }
+    const failure = await failureToStore(store, letter);
+    if (failure !== undefined) failed.set(id, failure);
+    else {
+      failed.delete(id);
+      replayed.push(id);
+      await store.exhume(id);
+    }
     if (ids.length > 0 ? wanted.size === 0 : replayed.length + failed.size >= MOST) break;
   }
   return { replayed, failed };
 }
 
-async function* lettersIn(store: Pick<ExposureStore, 'deadLetters'>): AsyncGenerator<DeadLetter> {
+/** Why it stays a letter; undefined if it is in the tables. Rejects when the store cannot be reached, or is full. */
+async function failureToStore(store: Store, { id, bytes }: DeadLetter): Promise<string | undefined> {
+  await nextTurn();
+  try {
+    const stored = await store.store(decodeBatch(bytes, id));
+    return stored === 'conflict' ? 'another batch with this id was stored' : undefined;
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    return error instanceof FlagError ? error.message : 'it cannot be stored';
+  }
+}
+
+async function* lettersIn(store: Store): AsyncGenerator<DeadLetter> {
   for (let after: string | undefined; ; ) {
     const page = await store.deadLetters(AT_ONCE, after);
     yield* page;
@@ -60,11 +59,4 @@ async function* lettersIn(store: Pick<ExposureStore, 'deadLetters'>): AsyncGener
     if (last === undefined || page.length < AT_ONCE) return;
     after = last.id;
   }
-}
-
-function refusalAt(at: number, nowMs: number): string | undefined {
-  const waitMs = at + FORGOTTEN_AFTER_MS - nowMs;
-  return waitMs > 0
-    ? `the queue would take it for a repetition: try again in ${Math.ceil(waitMs / 60_000)} minutes`
-    : undefined;
 }

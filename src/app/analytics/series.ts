@@ -3,7 +3,7 @@ import type { Reason } from '../../core/outcome.ts';
 import type { ExposureStore, Period, RecordedPlace, SeriesPoint, Step } from '../../ports/exposure-store.ts';
 import { inWholeSteps, readableStep } from './period.ts';
 
-const MAX_POINTS = 50_000;
+const MAX_POINTS = 20_000;
 /** Some seconds of work for a store. */
 const COUNTED_ONE_BY_ONE = 2_000_000;
 
@@ -33,20 +33,17 @@ export interface EvaluationHistory {
   readonly period: Period;
 }
 
-/** Rejects with `exhausted` if that would be more than 50000 points. */
+/**
+ * Without a step: one that makes a readable chart, or a longer one if that would be too many points. Rejects with
+ * `exhausted` if it would be more than 20000 points nevertheless.
+ */
 export async function evaluationHistory(
   store: Pick<ExposureStore, 'series' | 'outcomes'>,
   place: RecordedPlace,
   asked: Period & { readonly flag?: string; readonly step?: Step },
 ): Promise<EvaluationHistory> {
-  const step = asked.step ?? readableStep(asked);
-  const period = inWholeSteps(asked, step);
   const { flag } = asked;
-  const points = await store.series(place, { ...period, step, ...(flag !== undefined && { flag }) });
-  if (points.length > MAX_POINTS)
-    throw new FlagError('exhausted', `that is ${points.length} points, of at most ${MAX_POINTS}`, {
-      reason: 'TOO_MANY_POINTS',
-    });
+  const { points, step, period } = await pointsOf(store, place, asked);
   const sums = totalsOf(points);
   const subjects = flag === undefined ? undefined : await subjectsOf(store, place, { ...period, flag }, sums);
   const totals =
@@ -54,6 +51,25 @@ export async function evaluationHistory(
       ? sums
       : sums.map((total) => ({ ...total, subjects: subjects.get(total.variation) ?? 0 }));
   return { series: seriesOf(points), totals, step, period };
+}
+
+async function pointsOf(
+  store: Pick<ExposureStore, 'series'>,
+  place: RecordedPlace,
+  asked: Period & { readonly flag?: string; readonly step?: Step },
+) {
+  const { flag } = asked;
+  for (let step = asked.step ?? readableStep(asked); ; ) {
+    const period = inWholeSteps(asked, step);
+    const query = { ...period, step, limit: MAX_POINTS + 1 };
+    const points = await store.series(place, flag === undefined ? query : { ...query, flag });
+    if (points.length <= MAX_POINTS) return { points, step, period };
+    if (asked.step !== undefined || step === 'day')
+      throw new FlagError('exhausted', `that is more than ${MAX_POINTS} points`, {
+        reason: 'TOO_MANY_POINTS',
+      });
+    step = step === 'minute' ? 'hour' : 'day';
+  }
 }
 
 /** Distinct subjects by variation; undefined if there is too much to look through it row by row. */

@@ -53,7 +53,9 @@ function registerLetters(analytics: Command, open: OpenSession): void {
   analytics
     .command('replay')
     .argument('[id...]', 'dead letters; default: the first thousand')
-    .description('Give dead letters to the writer again. Needs a key to the instance.')
+    .description(
+      'Try to read dead letters again, as a newer version may be able to. Needs a key to the instance.',
+    )
     .action(async (ids: string[], _options: object, command: Command) => {
       const session = await open(command);
       const answer = await session.call(method.replayDeadLetters, { ids });

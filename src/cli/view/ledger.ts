@@ -67,7 +67,7 @@ export function deadLetterTable(letters: readonly DeadLetter[]): string {
 
 export function replayedText({ replayed, failed }: ReplayDeadLettersResponse): string {
   const failures = Object.entries(failed).map(([id, why]) => printable(`${id} stays: ${why}`));
-  return [`${counted(replayed.length, 'dead letter')} published again`, ...failures].join('\n');
+  return [`${counted(replayed.length, 'dead letter')} stored`, ...failures].join('\n');
 }
 
 export function erasedText({ evaluations, events, contexts }: EraseSubjectResponse): string {

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { accountOf, totalOf } from '../../../src/app/analytics/ledger-account.ts';
 import { replayDeadLetters } from '../../../src/app/analytics/replay.ts';
+import { batchId, decodeBatch, encodeBatch } from '../../../src/app/exposures/batch-text.ts';
 import { FlagError } from '../../../src/core/errors.ts';
-import type { Parcel } from '../../../src/ports/exposure-queue.ts';
 import type { ExposureStore, LedgerEntry } from '../../../src/ports/exposure-store.ts';
 import { createExposureModel } from '../../contract/exposure-model.ts';
-import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
+import { batchContent, PROCESS, recordedEvaluation } from '../exposures/batches.ts';
 
 const entry = (given: Partial<LedgerEntry>): LedgerEntry => ({
   ...{ process: 'p', accepted: 0, stored: 0, deadLettered: 0, lost: new Map() },
@@ -52,72 +52,60 @@ describe('an account', () => {
 });
 
 describe('dead letters', () => {
-  const DAY_MS = 86_400_000;
+  const LETTERS = 45;
+  const place = { project: 'shop', environment: 'prod' };
   let store: ExposureStore;
-  let clock: FakeClock;
-  let published: Parcel[];
-  const queue = { publish: async (parcel: Parcel) => void published.push(parcel) };
+
+  /** One that could not be read by an older version, and one that nobody can read. */
+  const sound = (sequence: number) =>
+    encodeBatch(batchContent({ sequence, evaluations: [recordedEvaluation()] }));
+  const bury = (id: string, bytes: Uint8Array) => store.bury({ id, bytes, error: '?', at: 1, attempts: 5 });
+  const left = async () => (await store.deadLetters(1_000)).map(({ id }) => id);
+  const rows = () => store.rows(place, { from: 0, to: Number.MAX_SAFE_INTEGER, limit: 1_000 });
 
   beforeEach(async () => {
     store = createExposureModel();
-    clock = createFakeClock(10 * DAY_MS);
-    published = [];
-    for (let n = 10; n < 60; n++) await bury(`p:${n}`, DAY_MS);
+    for (let n = 1; n <= LETTERS; n++) await bury(batchId(PROCESS, n), sound(n));
+    await bury('evil:1', Buffer.from('{"garbage'));
   });
 
-  const bury = (id: string, at: number) =>
-    store.bury({ id, bytes: Buffer.from(id), error: 'unreadable', at, attempts: 5 });
-  const left = async () => (await store.deadLetters(1_000)).map(({ id }) => id);
-
-  it('are published as they are, and are letters no more', async () => {
-    const { replayed, failed } = await replayDeadLetters({ store, queue, clock }, []);
-    expect(replayed).toHaveLength(50);
-    expect(failed.size).toBe(0);
-    expect(published.map(({ id, bytes }) => [id, Buffer.from(bytes).toString()])).toEqual(
-      replayed.map((id) => [id, id]),
-    );
-    expect(await left()).toEqual([]);
+  it('that can be read by now are stored, and all others stay with the reason', async () => {
+    const { replayed, failed } = await replayDeadLetters(store, []);
+    expect(replayed).toHaveLength(LETTERS);
+    expect(await rows()).toHaveLength(LETTERS);
+    expect([...failed]).toEqual([['evil:1', expect.stringContaining('JSON')]]);
+    expect(await left()).toEqual(['evil:1']);
   });
 
   it('may be named', async () => {
-    const { replayed, failed } = await replayDeadLetters({ store, queue, clock }, ['p:59', 'p:99', 'p:11']);
-    expect(replayed).toEqual(['p:11', 'p:59']);
-    expect([...failed]).toEqual([['p:99', 'there is no such letter']]);
-    expect(await left()).toHaveLength(48);
+    const ids = [batchId(PROCESS, 7), 'nobody:1'];
+    const { replayed, failed } = await replayDeadLetters(store, ids);
+    expect(replayed).toEqual([batchId(PROCESS, 7)]);
+    expect([...failed]).toEqual([['nobody:1', 'there is no such letter']]);
+    expect(await left()).toHaveLength(LETTERS);
   });
 
-  it('stay as long as the queue would take them for a repetition', async () => {
-    await bury('q:1', clock.now() - 60_000);
-    const { replayed, failed } = await replayDeadLetters({ store, queue, clock }, ['q:1']);
-    expect(replayed).toEqual([]);
-    expect(failed.get('q:1')).toMatch(/try again in 10 minutes/);
-    expect(await left()).toContain('q:1');
-    clock.advance(10 * 60_000);
-    expect((await replayDeadLetters({ store, queue, clock }, ['q:1'])).replayed).toEqual(['q:1']);
+  it('count once, even if whoever stored them died before they were removed', async () => {
+    await store.store(decodeBatch(sound(7), batchId(PROCESS, 7)));
+    expect((await replayDeadLetters(store, [])).replayed).toHaveLength(LETTERS);
+    expect(await rows()).toHaveLength(LETTERS);
   });
 
-  it('stay when the queue has no room, and so do all that follow', async () => {
-    const full = {
-      async publish(parcel: Parcel) {
-        if (published.length === 3) throw new FlagError('exhausted', 'the queue is full');
-        published.push(parcel);
-      },
-    };
-    const { replayed, failed } = await replayDeadLetters({ store, queue: full, clock }, []);
-    expect(replayed).toEqual(['p:10', 'p:11', 'p:12']);
-    expect(new Set(failed.values())).toEqual(new Set(['the queue is full']));
-    expect(await left()).toHaveLength(47);
+  it('stay where another batch has their id', async () => {
+    const other = batchContent({ sequence: 7, evaluations: [recordedEvaluation({ variation: 'off' })] });
+    await store.store(decodeBatch(encodeBatch(other), batchId(PROCESS, 7)));
+    const { failed } = await replayDeadLetters(store, [batchId(PROCESS, 7)]);
+    expect(failed.get(batchId(PROCESS, 7))).toMatch(/another batch/);
   });
 
-  it('that the queue can never take do not keep the others back', async () => {
-    const picky = {
-      async publish(parcel: Parcel) {
-        if (parcel.id === 'p:10') throw new FlagError('invalid', 'too large');
-        published.push(parcel);
-      },
-    };
-    const { replayed, failed } = await replayDeadLetters({ store, queue: picky, clock }, []);
-    expect(replayed).toHaveLength(49);
-    expect([...failed]).toEqual([['p:10', 'too large']]);
+  it('stay when the store is away, and so does whatever went wrong without anybody knowing why', async () => {
+    const failing = (error: unknown) => ({ ...store, store: () => Promise.reject(error) });
+    const away = new FlagError('unavailable', 'the store is away');
+    await expect(replayDeadLetters(failing(away), [])).rejects.toBe(away);
+    const { replayed, failed } = await replayDeadLetters(failing(new TypeError('oops')), [
+      batchId(PROCESS, 1),
+    ]);
+    expect([replayed, [...failed.values()]]).toEqual([[], ['it cannot be stored']]);
+    expect(await left()).toHaveLength(LETTERS + 1);
   });
 });

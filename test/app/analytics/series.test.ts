@@ -76,13 +76,19 @@ describe('the history of evaluations', () => {
     await expect(evaluationHistory(store, HERE, tooLong)).rejects.toMatchObject({ kind: 'invalid' });
   });
 
-  it('refuses to answer with more points than fit', async () => {
+  it('takes longer steps rather than more points than fit, and refuses those that were insisted on', async () => {
     const point = { at: 0, flag: 'a', variation: 'on', reason: 'DEFAULT', count: 1, estimate: 1 } as const;
-    const full = { ...store, series: async () => Array.from({ length: 50_001 }, () => point) };
-    await expect(evaluationHistory(full, HERE, { from: 0, to: 60_000 })).rejects.toMatchObject({
-      kind: 'exhausted',
-      details: { reason: 'TOO_MANY_POINTS' },
+    const points = (length: number) => Array.from({ length }, () => point);
+    const asked = { from: 0, to: 60_000 };
+    const withDays = (days: number): Pick<ExposureStore, 'series' | 'outcomes'> => ({
+      ...store,
+      series: async (_place, { step }) => points(step === 'day' ? days : 20_001),
     });
+    expect(await evaluationHistory(withDays(20_000), HERE, asked)).toMatchObject({ step: 'day' });
+    const refused = { kind: 'exhausted', details: { reason: 'TOO_MANY_POINTS' } };
+    await expect(evaluationHistory(withDays(20_001), HERE, asked)).rejects.toMatchObject(refused);
+    const insisted = evaluationHistory(withDays(1), HERE, { ...asked, step: 'hour' });
+    await expect(insisted).rejects.toMatchObject(refused);
   });
 
   it('does not count subjects one by one where there are millions of evaluations', async () => {

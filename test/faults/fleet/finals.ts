@@ -21,14 +21,15 @@ const PLANS_MS = 5_000;
 export async function findFinals(
   scene: Scene,
 ): Promise<{ readonly log: readonly Change[]; readonly asOf: Instant }> {
+  await using progress = followRevisions(scene);
   let log = await logWithoutPlans(scene);
   const asOf = new Date().toISOString();
-  let found = await findAll(scene, log.length);
+  let found = await findAll(scene, progress, log.length);
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const later = await scene.log();
     if (later.length === log.length) break;
     log = later;
-    found = await findAll(scene, log.length);
+    found = await findAll(scene, progress, log.length);
   }
   for (const final of found) scene.recorder.final({ ...final, environment: scene.knowledge.environment });
   await watchersAtHead(scene, log);
@@ -63,25 +64,49 @@ async function verify(
     recorder.incident(`${replica.name} does not find the log intact: ${JSON.stringify(verdict)}`);
 }
 
-async function findAll(scene: Scene, head: number) {
-  return await Promise.all(scene.services.map((service) => findOne(scene, service, head)));
+/** Which revision each replica was seen to have, and when first. */
+interface Progress extends AsyncDisposable {
+  /** Undefined: it was not seen yet with that revision or a later one. */
+  reachedAt(replica: string, revision: number): number | undefined;
 }
 
-async function findOne({ recorder }: Scene, service: Service, head: number) {
+/** Looks again and again until disposed: reading a long log takes time in which nobody would look. */
+function followRevisions({ services, recorder }: Scene): Progress {
+  const steps = new Map<string, { readonly revision: number; readonly at: number }[]>();
+  let isOver = false;
+  const follow = async (service: Service): Promise<void> => {
+    const seen: { readonly revision: number; readonly at: number }[] = [];
+    steps.set(service.replica, seen);
+    while (!isOver) {
+      const revision = await service.staleness().then(
+        (answer) => answer.revision,
+        () => 0,
+      );
+      if (revision > (seen.at(-1)?.revision ?? 0)) seen.push({ revision, at: recorder.now() });
+      await delay(25);
+    }
+  };
+  const following = services.map(follow);
+  return {
+    reachedAt: (replica, revision) => steps.get(replica)?.find((step) => step.revision >= revision)?.at,
+    async [Symbol.asyncDispose]() {
+      isOver = true;
+      await Promise.all(following);
+    },
+  };
+}
+
+async function findAll(scene: Scene, progress: Progress, head: number) {
+  return await Promise.all(scene.services.map((service) => findOne(service, progress, head)));
+}
+
+async function findOne(service: Service, progress: Progress, head: number) {
   const { replica } = service;
   const untilMs = performance.now() + PATIENCE_MS;
-  let revision = 0;
-  let reachedAt = Number.POSITIVE_INFINITY;
-  while (performance.now() < untilMs && revision < head) {
-    revision = await service.staleness().then(
-      (answer) => answer.revision,
-      () => revision,
-    );
-    if (revision >= head) reachedAt = recorder.now();
-    else await delay(25);
-  }
+  while (performance.now() < untilMs && progress.reachedAt(replica, head) === undefined) await delay(25);
+  const reachedAt = progress.reachedAt(replica, head) ?? Number.POSITIVE_INFINITY;
   const end = await snapshotEnd(service).catch(() => undefined);
-  return { replica, reachedAt, revision: end?.revision ?? revision, stateHash: end?.stateHash ?? '' };
+  return { replica, reachedAt, revision: end?.revision ?? 0, stateHash: end?.stateHash ?? '' };
 }
 
 async function snapshotEnd(service: Service) {

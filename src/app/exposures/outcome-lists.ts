@@ -1,5 +1,5 @@
 import type { Outcome } from '../../core/outcome.ts';
-import type { OutcomeEntry } from '../../ports/batch-tables.ts';
+import type { BatchTables, OutcomeEntry } from '../../ports/batch-tables.ts';
 import { originalOf } from '../decisions.ts';
 
 /** What one call answered, and how many evaluations that is. */
@@ -25,7 +25,6 @@ const MOST_LOOKED_AT = 3;
 /** More differences than that share of a list take as long as the whole of it. */
 const MOST_DIFFERENT = 0.5;
 const INDEX_BYTES = 5;
-const ENTRY_BYTES = 45;
 
 /** Whether an answer is recorded. Of flags that do not exist there is no end. */
 export function isRecorded({ recordExposures, flagVersion, errorCode }: Outcome): boolean {
@@ -36,7 +35,8 @@ export function isRecorded({ recordExposures, flagVersion, errorCode }: Outcome)
 export class OutcomeLists {
   /** Outcomes that rows stand for, all together. */
   items = 0;
-  readonly #entries: OutcomeEntry[] = [];
+  /** Each outcome as JSON. */
+  readonly #entries: string[] = [];
   readonly #indexes = new Map<Outcome, number>();
   readonly #lists: (readonly number[])[] = [];
   readonly #known: KnownList[] = [];
@@ -68,8 +68,13 @@ export class OutcomeLists {
     return growth;
   }
 
-  tables() {
-    return { outcomes: this.#entries, lists: this.#lists, picks: this.#picks };
+  tables(): Pick<BatchTables, 'lists' | 'picks'> {
+    return { lists: this.#lists, picks: this.#picks };
+  }
+
+  /** The table of outcomes as JSON. */
+  outcomesText(): string {
+    return `[${this.#entries.join()}]`;
   }
 
   /** Undefined if little is as in that list. */
@@ -130,14 +135,24 @@ export class OutcomeLists {
   }
 
   #newIndex(outcome: Outcome): number {
-    const { flag, flagVersion, variation, reason, ruleId, errorCode } = originalOf(outcome);
-    const index = this.#entries.push(
-      errorCode === undefined
-        ? [flag, flagVersion, variation, reason, ruleId]
-        : [flag, flagVersion, variation, reason, ruleId, errorCode],
-    );
-    this.#indexes.set(outcome, index - 1);
-    this.#growth += flag.length + variation.length + ruleId.length + ENTRY_BYTES;
-    return index - 1;
+    const text = entryTexts.get(outcome) ?? newEntryText(outcome);
+    const index = this.#entries.push(text) - 1;
+    this.#indexes.set(outcome, index);
+    this.#growth += 2 * text.length;
+    return index;
   }
+}
+
+// An outcome is one object as long as its flag stays the same, and is told in many batches.
+const entryTexts = new WeakMap<Outcome, string>();
+
+function newEntryText(outcome: Outcome): string {
+  const { flag, flagVersion, variation, reason, ruleId, errorCode } = originalOf(outcome);
+  const entry: OutcomeEntry =
+    errorCode === undefined
+      ? [flag, flagVersion, variation, reason, ruleId]
+      : [flag, flagVersion, variation, reason, ruleId, errorCode];
+  const text = JSON.stringify(entry);
+  entryTexts.set(outcome, text);
+  return text;
 }

@@ -55,7 +55,7 @@ export class StoreThread implements AsyncDisposable {
     } catch (cause) {
       this.#pending.delete(id);
       if (this.#pending.size === 0) this.#rest();
-      throw new FlagError('invalid', 'the store cannot take this', { reason: 'STORE_REFUSES', cause });
+      throw new FlagError('invalid', 'the store cannot take this', { cause });
     }
     return promise;
   }

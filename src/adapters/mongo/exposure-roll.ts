@@ -21,7 +21,7 @@ import type { Mongo } from './open-mongo.ts';
 
 /** What one roll takes in at most. */
 const MAX_PARTS = 256;
-const MAX_ROWS = 200_000;
+const MAX_ROWS = 60_000;
 /** How often a roll that somebody else was faster with is tried again. */
 const ATTEMPTS = 50;
 const PAUSE_MS = 20;
@@ -90,8 +90,8 @@ export function openRoller({ mongo, all, hours, views, fold }: RollParts): Rolle
     const rows = parts.flatMap(numberedRows);
     const events = parts.flatMap((part) => part.events);
     const contexts = latestContexts(parts.flatMap(contextEntries));
-    const content = countedContent(rows, events, contexts);
-    await writePieces(mongo, all, piecesOf({ place, hour, roll }, content));
+    const content = await countedContent(rows, events, contexts);
+    await writePieces(mongo, all, await piecesOf({ place, hour, roll }, content));
     await noteFlags(place, parts);
     const pending = parts.map(({ id }) => id);
     const rolls = [...seen.rolls, { id: roll, rows: rows.length + events.length }];

@@ -16,7 +16,7 @@ import {
 } from './exposure-pieces.ts';
 import { numberedRows } from './exposure-rows.ts';
 import type { PartName, Views } from './exposure-view.ts';
-import { elsewhere } from './mongo-errors.ts';
+import { elsewhere, isDuplicate } from './mongo-errors.ts';
 import type { Mongo } from './open-mongo.ts';
 
 /** What one roll takes in at most. */
@@ -95,8 +95,10 @@ export function openRoller({ mongo, all, hours, views, fold }: RollParts): Rolle
     await noteFlags(place, parts);
     const pending = parts.map(({ id }) => id);
     const rolls = [...seen.rolls, { id: roll, rows: rows.length + events.length }];
-    if ((await hours.replace(seen, { rolls, pending })) !== undefined) {
+    const token = await hours.replace(seen, { rolls, pending });
+    if (token !== undefined) {
       await strip({ pending });
+      await hours.nonePending(seen._id, token);
       return true;
     }
     await dropRolls(mongo, all, hour, [roll]);
@@ -113,7 +115,13 @@ export function openRoller({ mongo, all, hours, views, fold }: RollParts): Rolle
       return { updateOne: { filter, update, upsert: true } };
     });
     for (const some of chunksOf(operations, MAX_PARTS))
-      await mongo.run(() => all.flags.bulkWrite(some, { ordered: false }));
+      try {
+        await mongo.run(() => all.flags.bulkWrite(some, { ordered: false }));
+      } catch (error) {
+        if (!isDuplicate(error)) throw error;
+        // Somebody else put a flag there at the same moment: now it is there for both.
+        await mongo.run(() => all.flags.bulkWrite(some, { ordered: false }));
+      }
   }
 
   async function roll(at: PlacedHour): Promise<void> {

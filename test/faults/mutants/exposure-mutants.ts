@@ -35,7 +35,7 @@ export const EXPOSURE_MUTANTS: Readonly<Record<string, Mutant>> = {
       {
         file: 'app/exposures/writer.ts',
         find: 'await nextTurn(); try {',
-        replace: 'await nextTurn(); await delivery.done(); try {',
+        replace: 'await nextTurn(); await delivery.done().catch(() => undefined); try {',
       },
     ],
   },

@@ -1,49 +1,69 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { openSqliteExposureStore } from '../../src/adapters/sqlite/exposure-store.ts';
 import { growStore, type Stage } from '../analytics/growing-store.ts';
 import { QUESTIONS } from '../analytics/questions.ts';
+import { type MeasuredStore, openMongoDb, openSqlite } from '../analytics/stores.ts';
 import { exponentOf } from '../curves/slope.ts';
-import { atMost, type Check, type Curve, type Part } from '../lib/part.ts';
+import {
+  atMost,
+  type Check,
+  type Curve,
+  type Part,
+  type PartOptions,
+  type PartResult,
+  Unavailable,
+} from '../lib/part.ts';
 import { figure, table } from '../lib/table.ts';
 
 const FULL = { sizes: [500_000, 1_000_000, 2_000_000, 5_000_000], rounds: 5, patienceMs: 1_500_000 };
 const QUICK = { sizes: [50_000, 100_000, 200_000], rounds: 3, patienceMs: 90_000 };
 const MOST_DELAY_MS = 50;
 
+/** The stores that there are. */
+const STORES: readonly [string, () => Promise<MeasuredStore>][] = [
+  ['SQLite', openSqlite],
+  ['MongoDB', openMongoDb],
+];
+
 /** What it takes to store exposures, and to ask about them, while more and more of them are there. */
 export const analytics: Part = {
   name: 'analytics',
   about: 'storing exposures, and asking about them, as they become more: 350 flags, 100,000 users',
-  run: async ({ quick, tell }) => {
-    const directory = await mkdtemp(join(tmpdir(), 'vexil-bench-'));
-    try {
-      await using store = await openSqliteExposureStore(directory);
-      const stages = await growStore('SQLite', store, { ...(quick ? QUICK : FULL), tell });
-      const curves = curvesOf('SQLite', stages);
-      const bytes = await sizeOf(directory);
-      return {
-        text: [storingTable('SQLite', stages, bytes), askingTable('SQLite, ms', stages)].join('\n\n'),
-        checks: delayChecks('SQLite', stages),
-        data: {
-          SQLite: { bytes, stages: stages.map(({ asked, ...rest }) => ({ ...rest, ...asData(asked) })) },
-        },
-        curves,
-      };
-    } finally {
-      await rm(directory, { recursive: true, force: true });
+  run: async (options) => {
+    const results: [string, PartResult][] = [];
+    for (const [name, open] of STORES) {
+      try {
+        results.push([name, await measured(name, open, options)]);
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        options.tell(`analytics: ${name}: ${error.message}`);
+      }
     }
+    return {
+      text: results.map(([, { text }]) => text).join('\n\n'),
+      checks: results.flatMap(([, { checks }]) => checks),
+      data: Object.fromEntries(results.map(([name, { data }]) => [name, data])),
+      curves: results.flatMap(([, { curves = [] }]) => curves),
+    };
   },
 };
 
-function asData(asked: Stage['asked']) {
-  return { askedMs: Object.fromEntries(asked) };
+async function measured(
+  name: string,
+  open: () => Promise<MeasuredStore>,
+  { quick, tell }: PartOptions,
+): Promise<PartResult> {
+  await using opened = await open();
+  const stages = await growStore(name, opened.store, { ...(quick ? QUICK : FULL), tell });
+  const bytes = await opened.bytesOnDisk();
+  return {
+    text: [storingTable(name, stages, bytes), askingTable(`${name}, ms`, stages)].join('\n\n'),
+    checks: delayChecks(name, stages),
+    data: { bytes, stages: stages.map(({ asked, ...rest }) => ({ ...rest, ...asData(asked) })) },
+    curves: curvesOf(name, stages),
+  };
 }
 
-async function sizeOf(directory: string): Promise<number> {
-  const sizes = (await readdir(directory)).map(async (name) => (await stat(join(directory, name))).size);
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+function asData(asked: Stage['asked']) {
+  return { askedMs: Object.fromEntries(asked) };
 }
 
 function storingTable(name: string, stages: readonly Stage[], bytes: number): string {

@@ -18,10 +18,13 @@ export interface BatchTables {
   readonly outcomes: readonly OutcomeEntry[];
   readonly kinds: readonly KindEntry[];
   readonly subjects: readonly string[];
-  /** Indexes of outcomes: what one call answered. -1 for an answer that is not recorded, here and in picks. */
-  readonly lists: readonly (readonly number[])[];
-  /** A list by its index, then pairs: a place in it, and the index of the outcome that was answered there instead. */
-  readonly picks: readonly (readonly number[])[];
+  /**
+   * What calls answered for many flags: for each place, the indexes of the outcomes that were answered there. -1 for an
+   * answer that is not recorded.
+   */
+  readonly lists: readonly (readonly (readonly number[])[])[];
+  /** What one call answered: a list by its index, and for each of its places which outcome it was, from `FIRST_CODE` on. */
+  readonly picks: readonly (readonly [number, string])[];
   /**
    * Four numbers each: milliseconds since the row before (the first: since the hour began; may be negative), kind,
    * subject, and what was answered: an outcome from 0 up, or from -1 down a pick.
@@ -53,6 +56,9 @@ export type LossEntry = readonly [LossReason, number] | readonly [LossReason, nu
 
 export const BATCH_FORMAT = 1;
 export const NUMBERS_PER_ROW = 4;
+/** The code of `0`; no more than 40 characters from there on, none of which JSON writes in another way. */
+export const FIRST_CODE = 48;
+export const MOST_CODES = 40;
 export const HOUR_MS = 3_600_000;
 
 /** What no batch exceeds. Whoever reads one refuses more, before doing any work for it. */

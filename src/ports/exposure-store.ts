@@ -291,11 +291,11 @@ export interface ExposureStore extends AsyncDisposable {
 
   /**
    * Must count each evaluation stored exactly once, in the order of time, flag, variation and reason. Has the steps that
-   * begin in the period, in UTC. Absent flag: all.
+   * begin in the period, in UTC. Absent flag: all. Stops at the limit, if there is one.
    */
   series(
     place: RecordedPlace,
-    query: Period & { readonly step: Step; readonly flag?: string },
+    query: Period & { readonly step: Step; readonly flag?: string; readonly limit?: number },
   ): Promise<readonly SeriesPoint[]>;
   /** Must have every flag that was ever evaluated and not forgotten by retention, by flag in code point order. */
   activity(place: RecordedPlace, period: Period): Promise<readonly FlagActivity[]>;

@@ -8,7 +8,7 @@ import {
   unreadable,
   wholeIn,
 } from './batch-fields.ts';
-import { HOUR_MS, NUMBERS_PER_ROW } from './batch-tables.ts';
+import { FIRST_CODE, HOUR_MS, NUMBERS_PER_ROW } from './batch-tables.ts';
 import type { RecordedEvaluation } from './exposure-store.ts';
 
 type OutcomeFields = Pick<
@@ -68,20 +68,22 @@ export function evaluationsIn(tables: RowTables, most: number): readonly Recorde
 function picksIn({ outcomes, lists, picks }: RowTables, most: number): readonly (readonly Listed[])[] {
   const listed = (index: unknown): Listed =>
     index === -1 ? NOTHING : itemAt(outcomes, index, 'outcome of a list');
-  const read = lists.map((list) => listIn(list, 'list').map(listed));
+  const read = lists.map((list) =>
+    listIn(list, 'list').map((place) => listIn(place, 'place of a list').map(listed)),
+  );
   let left = most;
   return picks.map((value) => {
-    const pick = listIn(value, 'pick');
-    const list = itemAt(read, pick[0], 'list');
+    const [index, codes] = listIn(value, 'pick');
+    const list = itemAt(read, index, 'list');
     left -= list.length;
     if (left < 0) throw unreadable('there are too many evaluations');
-    if (pick.length === 1) return list;
-    const answered = list.slice();
-    for (let at = 1; at < pick.length; at += 2) {
-      if (countIn(pick[at], 'place') >= list.length) throw unreadable('a pick is not in its list');
-      answered[pick[at] as number] = listed(pick[at + 1]);
-    }
-    return answered;
+    if (typeof codes !== 'string' || codes.length !== list.length)
+      throw unreadable('a pick is not as long as its list');
+    return list.map((place, at) => {
+      const code = codes.charCodeAt(at) - FIRST_CODE;
+      if (code < 0 || code >= place.length) throw unreadable('a pick is not in its list');
+      return place[code];
+    });
   });
 }
 

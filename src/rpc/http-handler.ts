@@ -1,6 +1,10 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { Code, ConnectError, type ContextValues, createContextValues } from '@connectrpc/connect';
-import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol';
+import type {
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from '@connectrpc/connect/protocol';
 import { limitTimeout } from './call-timeout.ts';
 import { limitAnswerCompression } from './compression.ts';
 import { type CorsPolicy, corsHeaders, preflightAnswer } from './cors.ts';
@@ -55,8 +59,10 @@ export function createHttpHandler(
       return preflightAnswer(options.cors, origin);
     const cors = corsHeaders(options.cors, origin);
     const handler = byPath.get(pathOf(request));
-    if (handler === undefined)
-      return withHeaders(options.fallback?.(request) ?? answerUnknown(request, options), cors);
+    if (handler === undefined) {
+      const answered = options.fallback?.(request) ?? answerUnknown(request, options);
+      return { ...answered, header: [...(answered.header ?? []), ...cors] };
+    }
     const url = urlOf(request);
     if (url === undefined) return page(400);
     const contextValues = options.contextValues?.(request) ?? createContextValues();
@@ -174,7 +180,7 @@ async function* failing(error: ConnectError): AsyncGenerator<Uint8Array> {
   throw error;
 }
 
-function withHeaders(answer: HttpResponse, added: [string, string][]): HttpResponse {
+function withHeaders(answer: UniversalServerResponse, added: [string, string][]): UniversalServerResponse {
   if (added.length === 0) return answer;
   const header = new Headers(answer.header);
   for (const [name, value] of added) header.append(name, value);

@@ -19,10 +19,14 @@ export function serveHttp1(request: IncomingMessage, response: ServerResponse, h
 
 function requestOf(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): HttpRequest {
   const { socket, headers, httpVersion, method = '', url: target = '' } = request;
+  let header: Headers | undefined;
   return {
     ...{ httpVersion, method, target, authority: headers.host, signal },
     scheme: 'encrypted' in socket ? 'https' : 'http',
-    header: headersOf(request),
+    get header() {
+      header ??= headersOf(request);
+      return header;
+    },
     // Leaving it early must not destroy the connection, and the refusal with it.
     body: { [Symbol.asyncIterator]: () => request.iterator({ destroyOnReturn: false }) },
     address: socket.remoteAddress ?? '',

@@ -1,4 +1,4 @@
-import * as http from 'node:http';
+import type * as http from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionLimits } from './listen.ts';
 
@@ -13,10 +13,14 @@ export interface Http1Port {
   drain(): void;
 }
 
+/**
+ * Takes Node's module as CommonJS has it: an import reads all that it exports, WebSocket among it, and with that come
+ * HTTP/2, TLS and half a browser, 15 MB of them.
+ */
 export function createHttp1Port(limits: ConnectionLimits, onRequest: http.RequestListener): Http1Port {
   const running = new Map<Socket, Set<http.IncomingMessage>>();
   let draining = false;
-  const server = http.createServer({
+  const server = process.getBuiltinModule('node:http').createServer({
     maxHeaderSize: limits.maxHeaderBytes,
     // Node insists on an order that nobody who sets the two would expect.
     headersTimeout: Math.min(limits.firstBytesTimeoutMs, limits.requestTimeoutMs),

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as net from 'node:net';
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
 import type { ConnectionOptions } from '../http2/connection.ts';
 import type { Stream } from '../http2/stream.ts';
 import type { HttpHandler } from '../rpc/http-exchange.ts';
@@ -78,8 +78,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       onError: (error) => onConnectionError?.(error),
     }),
   );
-  const front =
-    options.tls === undefined ? cleartextFront(limits, entrance) : tlsFront(options, options.tls, entrance);
+  const front: net.Server = await (options.tls === undefined
+    ? cleartextFront(limits, entrance)
+    : tlsFront(options, options.tls, entrance));
   front.maxConnections = limits.maxConnections;
   front.on('connection', (socket) => {
     sockets.add(socket);
@@ -163,13 +164,19 @@ function cleartextFront({ firstBytesTimeoutMs }: ConnectionLimits, entrance: Ent
   });
 }
 
-function tlsFront(options: ListenOptions, material: TlsMaterial, entrance: Entrance): tls.Server {
+/** TLS is loaded by those who use it. */
+async function tlsFront(
+  options: ListenOptions,
+  material: TlsMaterial,
+  entrance: Entrance,
+): Promise<tls.Server> {
+  const { createServer } = await import('node:tls');
   const { limits, onConnectionError } = options;
   const mutual =
     material.clientCa === undefined
       ? {}
       : { ca: material.clientCa, requestCert: true, rejectUnauthorized: true };
-  const front = tls.createServer({
+  const front = createServer({
     cert: material.cert,
     key: material.key,
     ...mutual,

@@ -18,7 +18,6 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
 import { createRefusalLog } from './refusal-log.ts';
 import { SERVICE_NAMES } from './service-names.ts';
-import { readTlsFiles } from './tls-files.ts';
 import { withTraces } from './with-traces.ts';
 import { observeWriting } from './writing-gauges.ts';
 
@@ -118,7 +117,7 @@ export async function listenPublicly(
   reusePort = false,
 ): Promise<Listener> {
   const { config, app, logger, metrics, lifecycle, refused } = service;
-  const tls = config.tls && readTlsFiles(config.tls);
+  const tls = config.tls && (await import('./tls-files.ts')).readTlsFiles(config.tls);
   const onRequest = handler(service, 'public');
   const listener = await listen({
     ...{ host: config.host, port, reusePort, limits: config.connections, onRequest },

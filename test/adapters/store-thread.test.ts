@@ -45,6 +45,12 @@ describe('a thread of a store', () => {
     expect(await asked.ask('number', [])).not.toBe(before);
   });
 
+  it('rejects what cannot be handed over, and rests as if it had not been asked', async () => {
+    await using asked = thread(5);
+    await expect(asked.ask('say', [() => 'a function'])).rejects.toMatchObject({ kind: 'invalid' });
+    await vi.waitFor(() => expect(asked.isRunning).toBe(false), { timeout: 10_000 });
+  });
+
   it('rejects with the reason why it could not be opened, each time', async () => {
     await using asked = new StoreThread(ENTRY, { isBroken: true }, 60_000);
     for (const _ of [1, 2])

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { AnalyticsService, FlagUse, TimeStep } from '../../gen/vexil/v1/analytics_service_pb.ts';
 import { Operator } from '../../gen/vexil/v1/definitions_pb.ts';
 import { Reason } from '../../gen/vexil/v1/evaluation_pb.ts';
+import { FlagService } from '../../gen/vexil/v1/flag_service_pb.ts';
 import { startApi } from './api-server.ts';
 import { type CliSurroundings, runCli } from './run-cli.ts';
 
@@ -253,6 +254,21 @@ describe('what-if', () => {
       'flag upsell has this one as a prerequisite: 50.0%: 2 of 4',
       '',
     ]);
+  });
+
+  it('takes a rule as it is, but for what is said', async () => {
+    const serve = { kind: { case: 'variation', value: 'on' } } as const;
+    const rules = [{ id: 'beta', serve, rollout: { weight: 1_000, salt: 's' }, ramp: {} }];
+    const withRule = (router: ConnectRouter) => {
+      routes(router);
+      router.rpc(FlagService.method.getFlagSettings, () => ({ settings: { rules } }));
+    };
+    const { last } = await against(withRule, ['what-if', 'a', '--rule', 'beta', '--rollout', '50']);
+    expect(last).toMatchObject({
+      candidate: { case: 'rule', value: { id: 'beta', serve, rollout: { weight: 50_000, salt: 's' } } },
+    });
+    expect(last).not.toHaveProperty('candidate.value.ramp');
+    expect((await against(withRule, ['what-if', 'a', '--rule', 'none'])).code).toBe(2);
   });
 
   it('takes one thing that changes', async () => {

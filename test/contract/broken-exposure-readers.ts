@@ -49,6 +49,14 @@ export const brokenReaders: readonly SeededBug<ExposureStore>[] = [
     }),
   },
   {
+    bug: 'knows no limit',
+    foundBy: 'adds up counts, and estimates by weight, by minute, hour and day, over all batches',
+    wrap: (store) => ({
+      ...store,
+      series: (place, { limit, ...query }) => store.series(place, query),
+    }),
+  },
+  {
     bug: 'has the step too that the period begins in',
     foundBy: 'has the steps of a series that begin in the period',
     wrap: (store) => ({

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type {
   ContextSample,
+  ExposureStore,
   FlagActivity,
   OutcomeQuery,
   Period,
@@ -8,7 +9,6 @@ import type {
   RecordedPlace,
   RowQuery,
   SeriesPoint,
-  Step,
   StoredEvaluation,
   VariationOutcome,
 } from '../../src/ports/exposure-store.ts';
@@ -18,7 +18,7 @@ import { inCodePointOrder } from './samples.ts';
 export function modelSeries(
   state: ModelState,
   place: RecordedPlace,
-  { from, to, step, flag }: Period & { readonly step: Step; readonly flag?: string },
+  { from, to, step, flag, limit }: Parameters<ExposureStore['series']>[1],
 ): SeriesPoint[] {
   const points = new Map<string, SeriesPoint>();
   for (const one of state[`${step}s`]) {
@@ -33,13 +33,14 @@ export function modelSeries(
       estimate: point.estimate + count * weight,
     });
   }
-  return [...points.values()].sort(
+  const sorted = [...points.values()].sort(
     (a, b) =>
       a.at - b.at ||
       byCodePoints(a.flag, b.flag) ||
       byCodePoints(a.variation, b.variation) ||
       byCodePoints(a.reason, b.reason),
   );
+  return sorted.slice(0, limit);
 }
 
 export function modelActivity(state: ModelState, place: RecordedPlace, { from, to }: Period): FlagActivity[] {

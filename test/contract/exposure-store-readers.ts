@@ -51,6 +51,11 @@ export const seriesChecks: readonly Check<Store<ExposureStore>>[] = [
         [3_600_000, 'banner', 'on', 'SPLIT', 1, 1],
         [DAY, 'banner', 'off', 'SPLIT', 1, 1],
       ]);
+      const whole = await exposures.series(SHOP, { ...ALWAYS, step: 'minute' });
+      for (const limit of [1, 3, 100])
+        expect(await exposures.series(SHOP, { ...ALWAYS, step: 'minute', limit })).toEqual(
+          whole.slice(0, limit),
+        );
       expect(await sums('hour', 'banner')).toEqual([
         [0, 'banner', 'on', 'DEFAULT', 1, 1],
         [0, 'banner', 'on', 'SPLIT', 6, 16.5],

@@ -1,4 +1,4 @@
-import { describe } from 'vitest';
+import { describe, vi } from 'vitest';
 import { mongoServerOrSkip } from '../support/mongo-server.ts';
 import { declareContract } from './contract.ts';
 import { historyChecks } from './exposure-histories.ts';
@@ -7,6 +7,9 @@ import { keepingChecks } from './exposure-store-keeping.ts';
 import { createMongoExposures } from './mongo-stores.ts';
 
 const uri = await mongoServerOrSkip();
+
+// Whole histories take thousands of round trips.
+vi.setConfig({ testTimeout: 180_000 });
 
 describe.skipIf(uri === undefined)('on a MongoDB server', () => {
   declareExposureStoreContract('the MongoDB store of exposures', () => createMongoExposures(uri ?? ''));

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { EXPOSURE_SCENARIOS } from './exposures/exposure-scenarios.ts';
 import { EXPOSURE_MUTANTS } from './mutants/exposure-mutants.ts';
 import { MUTANTS } from './mutants/mutants.ts';
 import { SCENARIOS } from './scenarios/all.ts';
@@ -15,7 +16,8 @@ function rows(first: RegExp): string[][] {
 
 describe('docs/faults.md', () => {
   it('lists every scenario with its fault', () => {
-    const scenarios = [...SCENARIOS.values()].map(({ name, fault }) => [name, fault]);
+    const all = [...SCENARIOS.values(), ...EXPOSURE_SCENARIOS.values()];
+    const scenarios = all.map(({ name, fault }) => [name, fault]);
     expect(rows(/^(F\d+|storm)$/).sort()).toEqual(scenarios.sort());
   });
 

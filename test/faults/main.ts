@@ -2,7 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { natsProgramOrSkip } from '../support/nats-server.ts';
+import { EXPOSURE_SCENARIOS } from './exposures/exposure-scenarios.ts';
+import { type ExposureScenario, openScene, performIn } from './exposures/exposure-scene.ts';
+import { type ExposureWorld, startEmbeddedWorld, startSharedWorld } from './exposures/exposure-world.ts';
+import { simulateExposures } from './exposures/simulate-exposures.ts';
 import { type Fleet, startFleet } from './fleet/fleet.ts';
+import { EXPOSURE_MUTANTS } from './mutants/exposure-mutants.ts';
 import { MUTANTS } from './mutants/mutants.ts';
 import { SCENARIOS, scenarioNamed } from './scenarios/all.ts';
 import { perform } from './scenarios/perform.ts';
@@ -13,10 +18,11 @@ import { simulate } from './simulation/simulate.ts';
  * The long run of the fault tests: `npm run test:faults -- --help` says how to choose. Ends with 1 if an invariant is
  * broken, and says how to see it again.
  */
+const NAMES = [...SCENARIOS.keys(), ...EXPOSURE_SCENARIOS.keys()];
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-    only: { type: 'string', default: [...SCENARIOS.keys()].join(',') },
+    only: { type: 'string', default: NAMES.join(',') },
     stretch: { type: 'string', default: '6' },
     minutes: { type: 'string', default: '60' },
     schedules: { type: 'string', default: '400' },
@@ -29,11 +35,11 @@ if (values.help) {
   say(`npm run test:faults -- [options]
 
   --seed N       the same choices again (they are printed at the start)
-  --only A,B     only these scenarios: ${[...SCENARIOS.keys()].join(', ')}
+  --only A,B     only these scenarios: ${NAMES.join(', ')}
   --stretch N    how many times as long as the short runs in CI (default 6)
   --minutes N    begin no scenario after so long (default 60)
   --schedules N  simulated schedules before the real processes (default 400)
-  --mutant M     with this bug in every process, to see it found: ${Object.keys(MUTANTS).join(', ')}`);
+  --mutant M     with this bug in every process, to see it found: ${Object.keys({ ...MUTANTS, ...EXPOSURE_MUTANTS }).join(', ')}`);
   process.exit(0);
 }
 
@@ -44,7 +50,11 @@ const untilMs = performance.now() + Number(values.minutes) * 60_000;
 let failures = 0;
 say(`seed ${seed}`);
 await simulateSome(Number(values.schedules));
-await performAll(values.only.split(',').map(scenarioNamed));
+if (Number(values.schedules) > 0) await simulateRecording(Math.ceil(Number(values.schedules) / 4));
+const chosen = values.only.split(',');
+const ofFleets = chosen.filter((name) => !EXPOSURE_SCENARIOS.has(name)).map(scenarioNamed);
+if (ofFleets.length > 0) await performAll(ofFleets);
+await performExposures(chosen.flatMap((name) => EXPOSURE_SCENARIOS.get(name) ?? []));
 say(failures === 0 ? 'every invariant held' : `${failures} failed`);
 process.exit(failures === 0 ? 0 : 1);
 
@@ -65,6 +75,17 @@ async function simulateSome(count: number): Promise<void> {
   }
 }
 
+async function simulateRecording(count: number): Promise<void> {
+  const first = seed % 1_000_000;
+  const { broken, stored } = await simulateExposures({ first, count });
+  say(`simulated ${count} schedules of recording from ${first}: ${stored} stored`);
+  for (const { message, seed: at } of broken)
+    fail(
+      `I13 in schedule ${at}: ${message}`,
+      `node test/faults/exposures/sim-main.ts --first ${at} --count 1`,
+    );
+}
+
 async function performAll(scenarios: readonly Scenario[]): Promise<void> {
   const natsProgram = natsProgramOrSkip();
   if (natsProgram === undefined) throw new Error('needs nats-server');
@@ -76,6 +97,44 @@ async function performAll(scenarios: readonly Scenario[]): Promise<void> {
       return;
     }
     await performOne(fleet, scenario);
+  }
+}
+
+async function performExposures(scenarios: readonly ExposureScenario[]): Promise<void> {
+  const natsProgram = natsProgramOrSkip() ?? '';
+  const mongoUri = process.env.VEXIL_TEST_MONGODB_URI ?? startMongo();
+  const worlds = {
+    embedded: () => startEmbeddedWorld(bugs()),
+    shared: () => startSharedWorld({ mongoUri, natsProgram }, bugs()),
+  };
+  for (const [kind, start] of Object.entries(worlds)) {
+    const here = scenarios.filter((scenario) => scenario.in.some((where) => where === kind));
+    if (here.length > 0) await performExposuresIn(kind, start, here);
+  }
+}
+
+async function performExposuresIn(
+  kind: string,
+  start: () => Promise<ExposureWorld>,
+  scenarios: readonly ExposureScenario[],
+): Promise<void> {
+  await using world = await start();
+  const scene = await openScene(world);
+  for (const scenario of scenarios) {
+    const { name, fault } = scenario;
+    const replay = `npm run test:faults -- --schedules 0 --stretch ${values.stretch} --only ${name}`;
+    const startedAt = performance.now();
+    try {
+      const { violations, history } = await performIn(scene, scenario, Number(values.stretch));
+      const seconds = Math.round((performance.now() - startedAt) / 1_000);
+      const stored = history.tables.ledger.reduce((sum, entry) => sum + entry.stored, 0);
+      say(
+        `${name.padEnd(5)} ${kind}, ${seconds} s, ${history.answered} answered, ${stored} stored: ${fault}`,
+      );
+      for (const { invariant, message } of violations) fail(`${name} ${invariant}: ${message}`, replay);
+    } catch (error) {
+      fail(`${name}: ${error instanceof Error ? error.stack : error}`, replay);
+    }
   }
 }
 

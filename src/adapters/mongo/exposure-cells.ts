@@ -34,10 +34,7 @@ export class Cells {
 
   /** In the order of a series. */
   points(): SeriesPoint[] {
-    const points: SeriesPoint[] = [];
-    for (const flags of this.#byTime.values())
-      for (const answers of flags.values()) points.push(...answers.values());
-    return points.sort(
+    return this.#all().sort(
       (a, b) =>
         a.at - b.at ||
         compareCodePoints(a.flag, b.flag) ||
@@ -46,16 +43,25 @@ export class Cells {
     );
   }
 
+  /** In no order; of all times, which have to be one. */
   totals(): Cell[] {
-    return this.points().map(({ flag, variation, reason, count, estimate }) => ({
+    return this.#all().map(({ flag, variation, reason, count, estimate }) => ({
       ...{ flag, variation, reason, count, estimate },
     }));
   }
 
+  /** In no order. */
   byFlag(): Map<string, MinuteCell[]> {
     const flags = new Map<string, MinuteCell[]>();
-    for (const point of this.points()) entryIn(flags, point.flag, () => [] as MinuteCell[]).push(point);
+    for (const point of this.#all()) entryIn(flags, point.flag, () => [] as MinuteCell[]).push(point);
     return flags;
+  }
+
+  #all(): SeriesPoint[] {
+    const points: SeriesPoint[] = [];
+    for (const flags of this.#byTime.values())
+      for (const answers of flags.values()) points.push(...answers.values());
+    return points;
   }
 }
 

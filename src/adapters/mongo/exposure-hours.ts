@@ -36,6 +36,8 @@ export interface Hours {
   ): Promise<string | undefined>;
   /** Hours that may not be tidy, of a place or of all. */
   loose(place?: RecordedPlace): Promise<HourDocument[]>;
+  /** All that was pending is marked. Readers need not be told: nothing that they see changes. */
+  nonePending(id: string, token: string): Promise<void>;
   /** Says that there may be something to tidy up from now on. False if it has changed since it was seen so. */
   loosen(seen: HourDocument): Promise<boolean>;
   /** Says that all is tidy. */
@@ -104,6 +106,9 @@ export function openHours(mongo: Mongo, { hours }: ExposureCollections, report: 
     async loosen({ _id, token }) {
       const update = { $set: { loose: true } } as const;
       return (await mongo.run(() => hours.updateOne({ _id, token }, update))).matchedCount === 1;
+    },
+    async nonePending(_id, token) {
+      await mongo.run(() => hours.updateOne({ _id, token }, { $set: { pending: [] } }));
     },
     async tighten(_id, token) {
       await mongo.run(() => hours.updateOne({ _id, token }, { $unset: { loose: '' } }));

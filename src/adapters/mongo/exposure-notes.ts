@@ -7,6 +7,7 @@ import type { HourDocument, Roll, RowsDocument } from './exposure-documents.ts';
 import { type Hours, hourId, type PlacedHour } from './exposure-hours.ts';
 import type { Pages } from './exposure-pages.ts';
 import { isLater, type Seen, type Subjects } from './exposure-subjects.ts';
+import { openTurns } from './exposure-turns.ts';
 import { elsewhere } from './mongo-errors.ts';
 import type { Mongo } from './open-mongo.ts';
 
@@ -39,7 +40,11 @@ export function openNotes(
     const seen = new Map<string, Seen>();
     const of = (subject: string) =>
       entryIn(seen, subject, (): Seen => ({ got: new Map(), hours: new Set(), firstAt: Infinity }));
-    await pages.eachRows(rolls, undefined, (document) => addRows(document, of));
+    const turn = openTurns();
+    await pages.eachRows(rolls, undefined, async (document) => {
+      addRows(document, of);
+      await turn(document.rows.time.length);
+    });
     for (const { events } of await pages.events(rolls))
       for (const { subject } of events) if (subject !== '') of(subject).hours.add(hour);
     for (const { contexts } of await pages.contexts(rolls))

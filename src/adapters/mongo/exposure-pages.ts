@@ -16,7 +16,7 @@ import type { Mongo } from './open-mongo.ts';
 /** What is asked for at once. */
 const CHUNK_ROLLS = 100;
 /** Documents of rows are large. */
-const CHUNK_ROWS = 50;
+const CHUNK_ROWS = 20;
 
 type Wanted = Readonly<Record<string, unknown>>;
 

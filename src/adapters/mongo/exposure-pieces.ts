@@ -1,5 +1,4 @@
 import type { Collection, Document, OptionalUnlessRequiredId } from 'mongodb';
-import type { RecordedEvaluation } from '../../ports/exposure-store.ts';
 import { Cells, minuteOf } from './exposure-cells.ts';
 import { type ExposureCollections, rolledCollections } from './exposure-collections.ts';
 import {
@@ -15,6 +14,7 @@ import {
   type TotalsDocument,
 } from './exposure-documents.ts';
 import { type NumberedRow, type RollPlace, rowsDocuments } from './exposure-rows.ts';
+import { openTurns } from './exposure-turns.ts';
 import type { Mongo } from './open-mongo.ts';
 
 /** What one document holds at most. */
@@ -23,7 +23,7 @@ const CHUNK_EVENTS = 2_000;
 const CHUNK_CONTEXTS = 500;
 /** What is written at once: documents, and what is in them. */
 const PIECE_DOCUMENTS = 500;
-const PIECE_ITEMS = 20_000;
+const PIECE_ITEMS = 5_000;
 
 /** The documents of one roll. */
 export interface Pieces {
@@ -52,20 +52,27 @@ export function latestContexts(contexts: Iterable<ContextEntry>): ContextEntry[]
   return [...latest.values()];
 }
 
-export function countedContent(
+export async function countedContent(
   rows: readonly NumberedRow[],
   events: readonly EventEntry[],
   contexts: readonly ContextEntry[],
-): RollContent {
-  const evaluations: RecordedEvaluation[] = rows.map(({ evaluation }) => evaluation);
+): Promise<RollContent> {
+  const turn = openTurns();
   const totals = new Cells();
   const minutes = new Cells();
-  totals.addEvaluations(evaluations, () => 0);
-  minutes.addEvaluations(evaluations, minuteOf);
+  for (const { evaluation } of rows) {
+    const { time, count, weight } = evaluation;
+    totals.add(0, evaluation, count, count * weight);
+    minutes.add(minuteOf(time), evaluation, count, count * weight);
+    await turn(1);
+  }
   return { totals: totals.totals(), minutes: minutes.byFlag(), rows, events, contexts };
 }
 
-export function piecesOf(at: RollPlace, { totals, minutes, rows, events, contexts }: RollContent): Pieces {
+export async function piecesOf(
+  at: RollPlace,
+  { totals, minutes, rows, events, contexts }: RollContent,
+): Promise<Pieces> {
   const head = (index: number) => ({
     ...{ _id: `${at.roll}/${index}`, format: FORMAT, ...at.place, hour: at.hour, roll: at.roll },
   });
@@ -76,7 +83,7 @@ export function piecesOf(at: RollPlace, { totals, minutes, rows, events, context
   return {
     totals: chunksOf(totals, CHUNK_CELLS).map((chunk, index) => ({ ...head(index), cells: chunk })),
     minutes: cells.map(({ flag, chunk }, index) => ({ ...head(index), flag, cells: chunk })),
-    rows: rowsDocuments(at, rows),
+    rows: await rowsDocuments(at, rows),
     contexts: chunksOf(contexts, CHUNK_CONTEXTS).map((chunk, index) => ({ ...head(index), contexts: chunk })),
     events: chunksOf(inOrder, CHUNK_EVENTS).map((chunk, index) => ({
       ...head(index),

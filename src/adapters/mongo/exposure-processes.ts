@@ -100,13 +100,18 @@ export function openProcesses(
     const declared = [...known.declared.values()];
     const pending = own.map(({ _id }) => _id);
     const next = { stored, accepted, ranges: ranges.list, lost, declared, firstAt, lastAt, pending };
-    const update = { $set: { ...next, token: randomUUID() } };
+    const token = randomUUID();
+    const update = { $set: { ...next, token } };
     const { matchedCount } = await mongo.run(() =>
       processes.updateOne({ _id: process, token: seen.token }, update),
     );
-    if (matchedCount === 1) await strip(pending);
-    else await delay(PAUSE_MS * Math.random());
-    return matchedCount === 1 && own.length < MAX_PARTS;
+    if (matchedCount === 0) {
+      await delay(PAUSE_MS * Math.random());
+      return false;
+    }
+    await strip(pending);
+    await mongo.run(() => processes.updateOne({ _id: process, token }, { $set: { pending: [] } }));
+    return own.length < MAX_PARTS;
   }
 
   async function fold(process: string): Promise<void> {

@@ -16,12 +16,12 @@ import {
 } from './exposure-pieces.ts';
 import { numberedRows } from './exposure-rows.ts';
 import type { PartName, Views } from './exposure-view.ts';
-import { elsewhere } from './mongo-errors.ts';
+import { elsewhere, isDuplicate } from './mongo-errors.ts';
 import type { Mongo } from './open-mongo.ts';
 
 /** What one roll takes in at most. */
 const MAX_PARTS = 256;
-const MAX_ROWS = 200_000;
+const MAX_ROWS = 60_000;
 /** How often a roll that somebody else was faster with is tried again. */
 const ATTEMPTS = 50;
 const PAUSE_MS = 20;
@@ -90,13 +90,15 @@ export function openRoller({ mongo, all, hours, views, fold }: RollParts): Rolle
     const rows = parts.flatMap(numberedRows);
     const events = parts.flatMap((part) => part.events);
     const contexts = latestContexts(parts.flatMap(contextEntries));
-    const content = countedContent(rows, events, contexts);
-    await writePieces(mongo, all, piecesOf({ place, hour, roll }, content));
+    const content = await countedContent(rows, events, contexts);
+    await writePieces(mongo, all, await piecesOf({ place, hour, roll }, content));
     await noteFlags(place, parts);
     const pending = parts.map(({ id }) => id);
     const rolls = [...seen.rolls, { id: roll, rows: rows.length + events.length }];
-    if ((await hours.replace(seen, { rolls, pending })) !== undefined) {
+    const token = await hours.replace(seen, { rolls, pending });
+    if (token !== undefined) {
       await strip({ pending });
+      await hours.nonePending(seen._id, token);
       return true;
     }
     await dropRolls(mongo, all, hour, [roll]);
@@ -113,7 +115,13 @@ export function openRoller({ mongo, all, hours, views, fold }: RollParts): Rolle
       return { updateOne: { filter, update, upsert: true } };
     });
     for (const some of chunksOf(operations, MAX_PARTS))
-      await mongo.run(() => all.flags.bulkWrite(some, { ordered: false }));
+      try {
+        await mongo.run(() => all.flags.bulkWrite(some, { ordered: false }));
+      } catch (error) {
+        if (!isDuplicate(error)) throw error;
+        // Somebody else put a flag there at the same moment: now it is there for both.
+        await mongo.run(() => all.flags.bulkWrite(some, { ordered: false }));
+      }
   }
 
   async function roll(at: PlacedHour): Promise<void> {

@@ -1,7 +1,9 @@
 import { HOUR_MS } from '../../ports/batch-check.ts';
 import type { RecordedEvaluation, RecordedPlace, StoredEvaluation } from '../../ports/exposure-store.ts';
+import { entryIn } from './exposure-cells.ts';
 import type { OpenPart } from './exposure-content.ts';
 import { type AnswerEntry, FORMAT, type RowsDocument } from './exposure-documents.ts';
+import { openTurns } from './exposure-turns.ts';
 
 /** What one document holds at most. */
 const CHUNK_ROWS = 10_000;
@@ -41,19 +43,22 @@ export function compareRows(a: NumberedRow, b: NumberedRow): number {
 }
 
 /** The documents of these rows: one for each flag, or several where there are many. */
-export function rowsDocuments(at: RollPlace, rows: readonly NumberedRow[]): RowsDocument[] {
+export async function rowsDocuments(at: RollPlace, rows: readonly NumberedRow[]): Promise<RowsDocument[]> {
+  const turn = openTurns();
   const sliceMs = HOUR_MS / Math.ceil(rows.length / SLICE_ROWS);
-  const groups = Map.groupBy(
-    rows,
-    ({ evaluation }) => `${Math.floor((evaluation.time % HOUR_MS) / sliceMs)} ${evaluation.flag}`,
-  );
+  const groups = new Map<string, NumberedRow[]>();
+  for (const row of rows) {
+    const { time, flag } = row.evaluation;
+    entryIn(groups, `${Math.floor((time % HOUR_MS) / sliceMs)} ${flag}`, () => [] as NumberedRow[]).push(row);
+    await turn(1);
+  }
   const documents: RowsDocument[] = [];
   for (const own of groups.values())
-    for (const chunk of chunksOf(own.sort(compareRows)))
-      documents.push({
-        _id: `${at.roll}/${documents.length}`,
-        ...documentOf(at, own[0]?.evaluation.flag ?? '', chunk),
-      });
+    for (const chunk of chunksOf(own.sort(compareRows))) {
+      const _id = `${at.roll}/${documents.length}`;
+      documents.push({ _id, ...documentOf(at, own[0]?.evaluation.flag ?? '', chunk) });
+      await turn(chunk.length);
+    }
   return documents;
 }
 

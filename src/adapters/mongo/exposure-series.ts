@@ -52,14 +52,14 @@ export function openSeries(
   }
 
   return {
-    series: (place, { from, to, step, flag }) =>
+    series: (place, { from, to, step, flag, limit }) =>
       views.look(place, hoursOf({ from, to }, step), async (hours) => {
         const cells = new Cells();
         const stepMs = HOURS[step] * HOUR_MS;
         const at = (hour: number) => Math.floor((hour * HOUR_MS) / stepMs) * stepMs;
         if (step === 'minute') await addMinutes(cells, hours, { from, to }, flag);
         else await addTotals(cells, hours, step === 'day' ? ({ rolls }) => rolls : shown, at, flag);
-        return cells.points();
+        return cells.points().slice(0, limit);
       }),
     async activity(place, period) {
       const counts = await views.look(place, hoursOf(period, 'hour'), async (hours) => {

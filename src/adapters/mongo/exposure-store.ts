@@ -24,6 +24,7 @@ import type { Mongo } from './open-mongo.ts';
 
 /** A document may have 16 MiB. */
 const MAX_PACKED_BYTES = 12 * 2 ** 20;
+const MOST_SAID = 1_000;
 
 export interface ExposureStoreOptions extends Partial<UpkeepOptions> {
   /** Hears of documents that nobody can read: they are left out. */
@@ -36,7 +37,7 @@ export interface ExposureStoreOptions extends Partial<UpkeepOptions> {
  * document makes count in their place. Whoever opened `mongo` disposes of it, after this.
  */
 export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOptions = {}): ExposureStore {
-  const report = options.report ?? (() => {});
+  const report = onceEach(options.report ?? (() => {}));
   const all = exposureCollections(mongo);
   const hours = openHours(mongo, all, report);
   const views = openViews(mongo, all, hours, report);
@@ -140,5 +141,16 @@ export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOpt
       isOpen = false;
       await upkeep[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** Says of each document once that it cannot be read, though it is met again and again. */
+function onceEach(report: Report): Report {
+  const said = new Set<unknown>();
+  return (problem, details) => {
+    if (said.has(details.id)) return;
+    if (said.size === MOST_SAID) said.clear();
+    said.add(details.id);
+    report(problem, details);
   };
 }

@@ -8,10 +8,11 @@ import { openPages } from './exposure-pages.ts';
 import { dropRolls, latestContexts, piecesOf, type RollContent, writePieces } from './exposure-pieces.ts';
 import type { Roller } from './exposure-roll.ts';
 import { type NumberedRow, rowsIn } from './exposure-rows.ts';
+import { openTurns } from './exposure-turns.ts';
 import type { Mongo } from './open-mongo.ts';
 
 /** What is put together at most. */
-const MAX_ROWS = 400_000;
+const MAX_ROWS = 100_000;
 
 export interface Tidier {
   /**
@@ -33,6 +34,7 @@ export function openTidier(mongo: Mongo, all: ExposureCollections, hours: Hours,
 
   /** Undefined if some of it cannot be read: then it is left as it is, for whoever can mend it. */
   async function contentOf(rolls: readonly string[]): Promise<RollContent | undefined> {
+    const turn = openTurns();
     let isWhole = true;
     const pages = openPages(mongo, all, () => {
       isWhole = false;
@@ -40,12 +42,15 @@ export function openTidier(mongo: Mongo, all: ExposureCollections, hours: Hours,
     const totals = new Cells();
     for (const { cells } of await pages.totals(rolls)) totals.addCells(0, cells);
     const minutes = new Map<string, Cells>();
-    for (const { flag, cells } of await pages.minutes(rolls))
-      for (const cell of cells)
-        entryIn(minutes, flag, () => new Cells()).add(cell.at, { ...cell, flag }, cell.count, cell.estimate);
+    for (const { flag, cells } of await pages.minutes(rolls)) {
+      const own = entryIn(minutes, flag, () => new Cells());
+      for (const cell of cells) own.add(cell.at, { ...cell, flag }, cell.count, cell.estimate);
+      await turn(cells.length);
+    }
     const rows: NumberedRow[] = [];
-    await pages.eachRows(rolls, undefined, (document) => {
+    await pages.eachRows(rolls, undefined, async (document) => {
       for (const row of rowsIn(document)) rows.push(row);
+      await turn(document.rows.time.length);
     });
     const events = (await pages.events(rolls)).flatMap((document) => document.events);
     const contexts = latestContexts((await pages.contexts(rolls)).flatMap((document) => document.contexts));
@@ -58,7 +63,7 @@ export function openTidier(mongo: Mongo, all: ExposureCollections, hours: Hours,
     const content = await contentOf(rolls.map(({ id }) => id));
     if (content === undefined) return undefined;
     const roll = randomUUID();
-    await writePieces(mongo, all, piecesOf({ ...at, roll }, content));
+    await writePieces(mongo, all, await piecesOf({ ...at, roll }, content));
     const noted = !rolls.some(isUnnoted);
     return { id: roll, rows: content.rows.length + content.events.length, noted };
   }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedBatch } from '../../ports/exposure-store.ts';
 import { entryIn } from './exposure-cells.ts';
 import { hourId, type PlacedHour } from './exposure-hours.ts';
@@ -12,8 +13,9 @@ export interface UpkeepOptions {
   readonly rollsPerMerge: number;
 }
 
-/** Who stores faster than hours can be put together has to wait once so many times as much lies there. */
+/** Who stores faster than hours can be put together has to wait, for a while, once so many times as much lies there. */
 const FAR_BEHIND = 4;
+const LONGEST_WAIT_MS = 1_000;
 
 /** Puts what this process stores into its hours, beside the storing. What it does not come to is done by others later. */
 export interface Upkeep extends AsyncDisposable {
@@ -82,7 +84,8 @@ export function openUpkeep(
       own.rows += evaluations.length + events.length;
       const isFull = (times: number) => own.parts >= times * partsPerRoll || own.rows >= times * rowsPerRoll;
       if (isFull(1)) start(own);
-      if (isFull(FAR_BEHIND)) await own.running;
+      if (isFull(FAR_BEHIND))
+        await Promise.race([own.running, delay(LONGEST_WAIT_MS, undefined, { ref: false })]);
     },
     async [Symbol.asyncDispose]() {
       isOpen = false;

@@ -4,6 +4,7 @@ import type { ErrorCode, Reason } from '../../core/outcome.ts';
 import type {
   ContextSample,
   ExposureSource,
+  ExposureStore,
   FlagActivity,
   Period,
   RecordedContext,
@@ -18,10 +19,14 @@ import { STEPS, tableOf } from './exposure-sums.ts';
 import type { Database } from './open-database.ts';
 
 const ID_DIGITS = 16;
+/** To SQLite. */
+const NO_LIMIT = -1;
+
+type SeriesQuery = Parameters<ExposureStore['series']>[1];
 
 /** What the store says, each in one query or, if it takes several, of one moment: to be called in a transaction. */
 export interface ExposureReaders {
-  series(place: RecordedPlace, query: Period & { step: Step; flag?: string }): readonly SeriesPoint[];
+  series(place: RecordedPlace, query: SeriesQuery): readonly SeriesPoint[];
   activity(place: RecordedPlace, period: Period): readonly FlagActivity[];
   contexts(place: RecordedPlace, query: Period & { limit: number }): ContextSample;
   lastVariations(
@@ -58,8 +63,8 @@ export function exposureReaders(database: Database): ExposureReaders {
   const rows = new Map<string, StatementSync>();
 
   return {
-    series({ project, environment }, { from, to, step, flag }) {
-      const points = series.get(step)?.all(project, environment, flag ?? null, flag ?? null, from, to) ?? [];
+    series({ project, environment }, { from, to, step, flag = null, limit = NO_LIMIT }) {
+      const points = series.get(step)?.all(project, environment, flag, flag, from, to, limit) ?? [];
       return points.map(pointOf);
     },
     activity: ({ project, environment }, { from, to }) =>
@@ -90,7 +95,7 @@ function seriesSql(step: Step): string {
   return `SELECT at, flags.flag AS flag, variation, reason, count, estimate
     FROM flags CROSS JOIN ${tableOf(step)} AS sums ON sums.flag = flags.id
     WHERE flags.place = ${PLACE} AND (? IS NULL OR flags.flag = ?) AND at >= ? AND at < ?
-    ORDER BY at, flags.flag, variation, reason`;
+    ORDER BY at, flags.flag, variation, reason LIMIT ?`;
 }
 
 /** By whichever index has the rows in the order of time. */

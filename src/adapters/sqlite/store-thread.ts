@@ -50,7 +50,13 @@ export class StoreThread implements AsyncDisposable {
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#pending.set(id, { worker, parts: [], resolve, reject });
-    worker.postMessage({ id, method, values } satisfies Question);
+    try {
+      worker.postMessage({ id, method, values } satisfies Question);
+    } catch (cause) {
+      this.#pending.delete(id);
+      if (this.#pending.size === 0) this.#rest();
+      throw new FlagError('invalid', 'the store cannot take this', { cause });
+    }
     return promise;
   }
 

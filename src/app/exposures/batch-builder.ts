@@ -2,6 +2,7 @@ import type { JsonObject } from '../../core/model.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import {
   BATCH_FORMAT,
+  type BatchTables,
   type ContextEntry,
   type EventEntry,
   HOUR_MS,
@@ -14,7 +15,6 @@ import type {
   RecordedEvent,
   RecordedPlace,
 } from '../../ports/exposure-store.ts';
-import { encodeTables } from './batch-text.ts';
 import { OutcomeLists } from './outcome-lists.ts';
 
 /** Who was told something, by which way, when. */
@@ -113,7 +113,7 @@ export class BatchBuilder {
   bytesOf({ process, sequence, accepted, losses }: BatchEnd): Uint8Array {
     const many: number[] = [];
     for (const [row, { count, weight }] of this.#many) many.push(row, count, weight);
-    return encodeTables({
+    const tables: Omit<BatchTables, 'outcomes'> = {
       ...{ format: BATCH_FORMAT, process, sequence, ...this.place, hour: this.hour, accepted },
       ...this.#outcomes.tables(),
       ...{ kinds: this.#kinds, subjects: [...this.#subjects.keys()], rows: this.#rows, many },
@@ -121,7 +121,9 @@ export class BatchBuilder {
       losses: losses.map(({ reason, units, sequence: of }) =>
         of === undefined ? [reason, units] : [reason, units, of],
       ),
-    });
+    };
+    const text = JSON.stringify(tables);
+    return Buffer.from(`${text.slice(0, -1)},"outcomes":${this.#outcomes.outcomesText()}}`);
   }
 
   #add(occasion: Occasion, what: number, units: number): void {

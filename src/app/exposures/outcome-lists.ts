@@ -1,5 +1,5 @@
 import type { Outcome } from '../../core/outcome.ts';
-import type { OutcomeEntry } from '../../ports/batch-tables.ts';
+import { type BatchTables, FIRST_CODE, MOST_CODES, type OutcomeEntry } from '../../ports/batch-tables.ts';
 import { originalOf } from '../decisions.ts';
 
 /** What one call answered, and how many evaluations that is. */
@@ -8,24 +8,31 @@ export interface Answered {
   readonly units: number;
 }
 
-interface KnownList {
-  readonly outcomes: readonly Outcome[];
+/** A list of flags, and what was answered about each of them so far. */
+interface Sheet {
+  readonly index: number;
   readonly from: number;
   readonly to: number;
-  readonly index: number;
-  readonly units: number;
-  /** The pick that is just this list, once there is one. */
-  plainPick: number;
+  /** Of the whole list that it is a part of. */
+  readonly length: number;
+  /** By place: the first that came, and the second. There are seldom more. */
+  readonly firsts: (Outcome | undefined)[];
+  readonly seconds: (Outcome | undefined)[];
+  /** By place, then in the order in which they came. */
+  readonly outcomes: Outcome[][];
+  readonly indexes: number[][];
+  /** Some of them are not recorded. */
+  hasNothing: boolean;
 }
 
 /** What is answered but not to be recorded. */
 const NOTHING = -1;
-/** Calls that ask for other flags, or run a release, are few: their lists are told again and again rather than looked for. */
+/** Calls that ask for other flags are few: their lists are told again rather than looked for. */
 const MOST_LOOKED_AT = 3;
-/** More differences than that share of a list take as long as the whole of it. */
-const MOST_DIFFERENT = 0.5;
-const INDEX_BYTES = 5;
-const ENTRY_BYTES = 45;
+const INDEX_BYTES = 8;
+
+/** Which outcome of its place each answer is: for one call at a time. */
+const codes = Buffer.alloc(512);
 
 /** Whether an answer is recorded. Of flags that do not exist there is no end. */
 export function isRecorded({ recordExposures, flagVersion, errorCode }: Outcome): boolean {
@@ -36,11 +43,11 @@ export function isRecorded({ recordExposures, flagVersion, errorCode }: Outcome)
 export class OutcomeLists {
   /** Outcomes that rows stand for, all together. */
   items = 0;
-  readonly #entries: OutcomeEntry[] = [];
+  /** Each outcome as JSON. */
+  readonly #entries: string[] = [];
   readonly #indexes = new Map<Outcome, number>();
-  readonly #lists: (readonly number[])[] = [];
-  readonly #known: KnownList[] = [];
-  readonly #picks: (readonly number[])[] = [];
+  readonly #sheets: Sheet[] = [];
+  readonly #picks: (readonly [number, string])[] = [];
   readonly #equalPicks = new Map<string, number>();
   #growth = 0;
 
@@ -50,15 +57,17 @@ export class OutcomeLists {
     return known ?? this.#newIndex(outcome);
   }
 
-  /** `mayRepeat`: equal picks are to be one. */
+  /** At most 500 of them. `mayRepeat`: equal picks are to be one. */
   pickOf(outcomes: readonly Outcome[], from: number, to: number, mayRepeat: boolean): Answered {
     this.items += to - from;
-    for (let last = this.#known.length - 1; last >= 0; last--) {
-      const list = this.#known[last];
-      const pick = list && this.#pickFrom(list, outcomes, from, to, mayRepeat);
-      if (pick !== undefined) return pick;
+    const oldest = Math.max(0, this.#sheets.length - MOST_LOOKED_AT);
+    for (let last = this.#sheets.length - 1; last >= oldest; last--) {
+      const sheet = this.#sheets[last];
+      if (sheet !== undefined && this.#fits(sheet, outcomes, from, to)) return this.#pick(sheet, mayRepeat);
     }
-    return this.#plainPick(this.#newList(outcomes, from, to));
+    const sheet = this.#newSheet(outcomes, from, to);
+    this.#fits(sheet, outcomes, from, to);
+    return this.#pick(sheet, mayRepeat);
   }
 
   /** By how many bytes the tables grew since this was asked the last time. */
@@ -68,76 +77,101 @@ export class OutcomeLists {
     return growth;
   }
 
-  tables() {
-    return { outcomes: this.#entries, lists: this.#lists, picks: this.#picks };
+  tables(): Pick<BatchTables, 'lists' | 'picks'> {
+    return { lists: this.#sheets.map(({ indexes }) => indexes), picks: this.#picks };
   }
 
-  /** Undefined if little is as in that list. */
-  #pickFrom(
-    list: KnownList,
-    outcomes: readonly Outcome[],
-    from: number,
-    to: number,
-    mayRepeat: boolean,
-  ): Answered | undefined {
-    if (list.from !== from || list.to !== to || list.outcomes.length !== outcomes.length) return undefined;
-    const pick = [list.index];
-    const most = 1 + 2 * MOST_DIFFERENT * (to - from);
-    let { units } = list;
-    for (let at = from; at < to; at++) {
-      const outcome = outcomes[at];
-      const before = list.outcomes[at];
-      if (outcome === before || outcome === undefined || before === undefined) continue;
-      if (pick.length > most) return undefined;
-      const recorded = isRecorded(outcome);
-      pick.push(at - from, recorded ? (this.#indexes.get(outcome) ?? this.#newIndex(outcome)) : NOTHING);
-      units += (recorded ? 1 : 0) - (isRecorded(before) ? 1 : 0);
+  /** The table of outcomes as JSON. */
+  outcomesText(): string {
+    return `[${this.#entries.join()}]`;
+  }
+
+  /** Whether these are answers about the same flags. Leaves their codes behind. */
+  #fits(sheet: Sheet, outcomes: readonly Outcome[], from: number, to: number): boolean {
+    if (sheet.from !== from || sheet.to !== to || sheet.length !== outcomes.length) return false;
+    const { firsts, seconds } = sheet;
+    codes.fill(FIRST_CODE, 0, to - from);
+    for (let place = 0; place < to - from; place++) {
+      const outcome = outcomes[from + place];
+      if (outcome === firsts[place]) continue;
+      const code = outcome === seconds[place] ? 1 : this.#otherCode(sheet, place, outcome);
+      if (code < 0) return false;
+      codes[place] = FIRST_CODE + code;
     }
-    if (pick.length === 1) return this.#plainPick(list);
-    return { index: this.#pickIndex(pick, mayRepeat), units };
+    return true;
   }
 
-  #plainPick(list: KnownList): Answered {
-    if (list.plainPick < 0) list.plainPick = this.#pickIndex([list.index], false);
-    return { index: list.plainPick, units: list.units };
+  /** -1 if it is about another flag. */
+  #otherCode(sheet: Sheet, place: number, outcome: Outcome | undefined): number {
+    const known = sheet.outcomes[place];
+    if (outcome === undefined || known === undefined) return -1;
+    const code = known.indexOf(outcome);
+    return code < 0 ? this.#newAnswer(sheet, place, outcome, known) : code;
   }
 
-  #pickIndex(pick: readonly number[], mayRepeat: boolean): number {
-    const key = mayRepeat ? pick.join() : '';
+  #newAnswer(sheet: Sheet, place: number, outcome: Outcome, known: Outcome[]): number {
+    if (known.length >= MOST_CODES || (known[0] !== undefined && known[0].flag !== outcome.flag)) return -1;
+    const recorded = isRecorded(outcome);
+    if (!recorded) sheet.hasNothing = true;
+    const index = recorded ? (this.#indexes.get(outcome) ?? this.#newIndex(outcome)) : NOTHING;
+    this.#growth += INDEX_BYTES;
+    sheet.indexes[place]?.push(index);
+    if (known.length === 0) sheet.firsts[place] = outcome;
+    if (known.length === 1) sheet.seconds[place] = outcome;
+    return known.push(outcome) - 1;
+  }
+
+  #pick(sheet: Sheet, mayRepeat: boolean): Answered {
+    const length = sheet.to - sheet.from;
+    const text = codes.toString('latin1', 0, length);
+    const units = sheet.hasNothing ? recordedIn(sheet, length) : length;
+    const key = mayRepeat ? `${sheet.index} ${text}` : '';
     const known = mayRepeat ? this.#equalPicks.get(key) : undefined;
-    if (known !== undefined) return known;
-    const index = this.#picks.push(pick) - 1;
-    this.#growth += pick.length * INDEX_BYTES;
+    if (known !== undefined) return { index: known, units };
+    const index = this.#picks.push([sheet.index, text]) - 1;
+    this.#growth += length + INDEX_BYTES;
     if (mayRepeat) this.#equalPicks.set(key, index);
-    return index;
+    return { index, units };
   }
 
-  #newList(outcomes: readonly Outcome[], from: number, to: number): KnownList {
-    const indexes: number[] = [];
-    let units = 0;
-    for (let at = from; at < to; at++) {
-      const outcome = outcomes[at];
-      const recorded = outcome !== undefined && isRecorded(outcome);
-      indexes.push(recorded ? (this.#indexes.get(outcome) ?? this.#newIndex(outcome)) : NOTHING);
-      if (recorded) units++;
-    }
-    const index = this.#lists.push(indexes) - 1;
-    this.#growth += indexes.length * INDEX_BYTES;
-    const list = { outcomes, from, to, index, units, plainPick: -1 };
-    this.#known.push(list);
-    if (this.#known.length > MOST_LOOKED_AT) this.#known.shift();
-    return list;
+  #newSheet({ length }: readonly Outcome[], from: number, to: number): Sheet {
+    const places = <T>() => Array.from({ length: to - from }, (): T[] => []);
+    const sheet = {
+      ...{ index: this.#sheets.length, from, to, length, hasNothing: false },
+      ...{ outcomes: places<Outcome>(), indexes: places<number>() },
+      firsts: new Array<Outcome | undefined>(to - from).fill(undefined),
+      seconds: new Array<Outcome | undefined>(to - from).fill(undefined),
+    };
+    this.#sheets.push(sheet);
+    return sheet;
   }
 
   #newIndex(outcome: Outcome): number {
-    const { flag, flagVersion, variation, reason, ruleId, errorCode } = originalOf(outcome);
-    const index = this.#entries.push(
-      errorCode === undefined
-        ? [flag, flagVersion, variation, reason, ruleId]
-        : [flag, flagVersion, variation, reason, ruleId, errorCode],
-    );
-    this.#indexes.set(outcome, index - 1);
-    this.#growth += flag.length + variation.length + ruleId.length + ENTRY_BYTES;
-    return index - 1;
+    const text = entryTexts.get(outcome) ?? newEntryText(outcome);
+    const index = this.#entries.push(text) - 1;
+    this.#indexes.set(outcome, index);
+    this.#growth += 2 * text.length;
+    return index;
   }
+}
+
+function recordedIn({ indexes }: Sheet, length: number): number {
+  let units = 0;
+  for (let place = 0; place < length; place++)
+    if (indexes[place]?.[(codes[place] ?? 0) - FIRST_CODE] !== NOTHING) units++;
+  return units;
+}
+
+// An outcome is one object as long as its flag stays the same, and is told in many batches.
+const entryTexts = new WeakMap<Outcome, string>();
+
+function newEntryText(outcome: Outcome): string {
+  const { flag, flagVersion, variation, reason, ruleId, errorCode } = originalOf(outcome);
+  const entry: OutcomeEntry =
+    errorCode === undefined
+      ? [flag, flagVersion, variation, reason, ruleId]
+      : [flag, flagVersion, variation, reason, ruleId, errorCode];
+  const text = JSON.stringify(entry);
+  entryTexts.set(outcome, text);
+  return text;
 }

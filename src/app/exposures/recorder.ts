@@ -33,8 +33,8 @@ export interface RecorderParts {
 }
 
 const TICK_MS = 200;
-/** So many rows are not left waiting for the next tick. */
-const ENOUGH_ROWS = 500;
+/** So much is not left waiting for the next tick: what waits long costs the garbage collector more than it does here. */
+const ENOUGH = 500;
 const MOST_ROWS = 2_048;
 /** How much is put into batches at a time; one unit is a row, or some dozen outcomes of a list. */
 const SLICE = 1_000;
@@ -54,6 +54,8 @@ export class Recorder implements AsyncDisposable {
   #spare: WaitingRows | undefined;
   #draining: WaitingRows | undefined;
   #drainedTo = 0;
+  /** How much there is in the rows that are not being drained. */
+  #waiting = 0;
   #timer: Disposable | undefined;
   #isSoon = false;
   /** What there is has waited for as long as it should. */
@@ -142,9 +144,10 @@ export class Recorder implements AsyncDisposable {
     rows.clients[at] = client;
     if (environment.keptAttributes.length > 0) rows.attributes[at] = attributes;
     rows.length = at + 1;
+    this.#waiting += weightOf(answer);
     if (at === 0) this.#arm();
-    else if (at === ENOUGH_ROWS) this.#drainSoon();
-    else if (rows.length === rows.capacity) this.#makeRoom();
+    if (rows.length === rows.capacity) this.#makeRoom();
+    else if (this.#waiting >= ENOUGH) this.#drainSoon();
   }
 
   #arm(): void {
@@ -176,6 +179,7 @@ export class Recorder implements AsyncDisposable {
     if (this.#rows === undefined || this.#rows.length === 0) return;
     this.#draining = this.#rows;
     this.#drainedTo = 0;
+    this.#waiting = 0;
     this.#rows = this.#spare;
     this.#spare = undefined;
   }
@@ -186,7 +190,7 @@ export class Recorder implements AsyncDisposable {
     let left = budget;
     while (rows !== undefined && this.#drainedTo < rows.length && left > 0) {
       const answer = rows.answers[this.#drainedTo];
-      left -= Array.isArray(answer) ? 1 + answer.length / OUTCOMES_PER_UNIT : 1;
+      if (answer !== undefined) left -= weightOf(answer);
       this.#intake.take(rows, this.#drainedTo);
       this.#drainedTo++;
     }
@@ -200,11 +204,10 @@ export class Recorder implements AsyncDisposable {
       this.#spare = rows;
       this.#draining = undefined;
     }
-    const waiting = this.#rows?.length ?? 0;
     if (this.#isDue) this.#shipping.tick();
     this.#isDue = false;
-    if (waiting > ENOUGH_ROWS) this.#drainSoon();
-    if (waiting > 0 || this.#shipping.isBusy) this.#arm();
+    if (this.#waiting >= ENOUGH) this.#drainSoon();
+    if (this.#waiting > 0 || this.#shipping.isBusy) this.#arm();
   }
 
   /** Brings everything to the queue, as far as that is possible in that time. What comes later is not recorded. */
@@ -221,6 +224,10 @@ export class Recorder implements AsyncDisposable {
     await this.stop(0);
     this.#shipping[Symbol.dispose]();
   }
+}
+
+function weightOf(answer: Outcome | readonly Outcome[]): number {
+  return Array.isArray(answer) ? 1 + answer.length / OUTCOMES_PER_UNIT : 1;
 }
 
 function stopped(): FlagError {

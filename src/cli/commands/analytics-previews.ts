@@ -1,4 +1,4 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { clone, create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Command } from 'commander';
 import {
   AnalyticsService,
@@ -6,7 +6,13 @@ import {
   PreviewChangeResponseSchema,
   PreviewReachResponseSchema,
 } from '../../../gen/vexil/v1/analytics_service_pb.ts';
-import { FlagSettingsSchema, type Rule, RuleSchema } from '../../../gen/vexil/v1/definitions_pb.ts';
+import {
+  FlagSettingsSchema,
+  RolloutSchema,
+  type Rule,
+  RuleSchema,
+} from '../../../gen/vexil/v1/definitions_pb.ts';
+import { FlagService } from '../../../gen/vexil/v1/flag_service_pb.ts';
 import { collect } from '../change-flags.ts';
 import type { Io } from '../io.ts';
 import { keyOf } from '../names.ts';
@@ -75,16 +81,17 @@ function registerChange(analytics: Command, open: OpenSession): void {
     .description('Show who would get another variation if a flag were changed. Nothing is.')
     .option('--serve <variation>', 'with a rule that serves this')
     .option('--split <variation=percentage>', 'with a rule that serves several (repeatable)', collect)
-    .option('--rule <id>', 'the rule that this one takes the place of; default: it is a new one')
+    .option('--rule <id>', 'the rule that is changed; with --serve or --split: that is replaced')
     .option('--priority <number>', 'lowest first; default: after all others')
     .option('--settings <path>', 'with these settings, as YAML or JSON (- for standard input)')
     .option('--without-rule <id>', 'without this rule')
     .option('--revision <number>', 'with everything as it was at this revision')
     .action(async (flag: string, options: ChangeOptions, command: Command) => {
+      expectOneChange(options);
       const sample = parseSample(options);
       const session = await open(command);
-      const candidate = await candidateOf(options, session);
       const name = await session.scope.settings(flag);
+      const candidate = await candidateOf(options, session, name);
       const answer = await session.call(method.previewChange, { name, candidate, ...sample });
       for (const warning of answer.warnings) session.print.warn(warning);
       await session.show(PreviewChangeResponseSchema, answer, () => changeText(answer));
@@ -123,11 +130,15 @@ async function draftOf(options: ReachOptions, io: Io): Promise<Rule> {
   });
 }
 
-async function candidateOf(options: ChangeOptions, { io }: Session): Promise<Candidate> {
-  const { file, settings, withoutRule, revision, rule, ...rest } = options;
-  const ways = [file ?? rest.serve ?? rest.split, settings, withoutRule, revision];
-  if (ways.filter((way) => way !== undefined).length !== 1)
+function expectOneChange({ file, serve, split, rule, settings, withoutRule, revision }: ChangeOptions): void {
+  const changes = [file ?? serve ?? split ?? rule, settings, withoutRule, revision];
+  if (changes.filter((change) => change !== undefined).length !== 1)
     throw new UsageError('say one thing that changes: a rule, --settings, --without-rule or --revision');
+}
+
+async function candidateOf(options: ChangeOptions, session: Session, name: string): Promise<Candidate> {
+  const { file, settings, withoutRule, revision, rule, ...rest } = options;
+  const { io } = session;
   if (settings !== undefined)
     return { case: 'settings', value: await readMessage(FlagSettingsSchema, settings, io) };
   if (withoutRule !== undefined) return { case: 'removeRuleId', value: withoutRule };
@@ -136,5 +147,28 @@ async function candidateOf(options: ChangeOptions, { io }: Session): Promise<Can
     return { case: 'revision', value: BigInt(revision) };
   }
   if (file !== undefined) return { case: 'rule', value: await readMessage(RuleSchema, file, io) };
+  if (rule !== undefined && rest.serve === undefined && rest.split === undefined)
+    return { case: 'rule', value: await changedRule(session, name, rule, rest) };
   return { case: 'rule', value: parseRule({ ...rest, ...(rule !== undefined && { id: rule }) }) };
+}
+
+/** The rule as it is, but for what the options say. */
+async function changedRule(
+  session: Session,
+  name: string,
+  id: string,
+  options: ChangeOptions,
+): Promise<Rule> {
+  const condition = parseCondition(options);
+  const weight = options.rollout === undefined ? undefined : parsePercent(options.rollout);
+  const { settings } = await session.call(FlagService.method.getFlagSettings, { name });
+  const found = settings?.rules.find((rule) => rule.id === id);
+  if (found === undefined) throw new UsageError(`flag ${keyOf(name)} has no rule ${id}`);
+  const changed = clone(RuleSchema, found);
+  if (condition !== undefined) changed.condition = condition;
+  if (weight === undefined) return changed;
+  // A ramp that goes on would have the last word.
+  delete changed.ramp;
+  changed.rollout = create(RolloutSchema, { salt: found.rollout?.salt ?? '', weight });
+  return changed;
 }

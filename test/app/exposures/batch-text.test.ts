@@ -94,9 +94,13 @@ test('the same content gives the same bytes, and other bytes another digest', ()
 
 test('a list of outcomes and what is different in it becomes one evaluation each', () => {
   const tables = tablesWith({
-    lists: [[0, 1]],
-    picks: [[0], [0, 1, 2]],
-    rows: [5, 0, 0, -1, 2, 0, 1, -2, -7, 0, 0, 1],
+    lists: [[[0], [1, 2, -1]]],
+    picks: [
+      [0, '00'],
+      [0, '01'],
+      [0, '02'],
+    ],
+    rows: [5, 0, 0, -1, 2, 0, 1, -2, -7, 0, 0, 1, 0, 0, 1, -3],
     many: [1, 3, 2],
   });
   const { evaluations, units } = decodeBatch(encodeTables(tables), `${PROCESS}:1`);
@@ -110,8 +114,9 @@ test('a list of outcomes and what is different in it becomes one evaluation each
     [7, 'bob', 'a', 'on', 3, 2],
     [7, 'bob', 'b', 'off', 3, 2],
     [0, 'ann', 'b', 'on', 1, 1],
+    [0, 'bob', 'a', 'on', 1, 1],
   ]);
-  expect(units).toBe(9);
+  expect(units).toBe(10);
 });
 
 describe('a batch that nobody could have made', () => {
@@ -127,6 +132,9 @@ describe('a batch that nobody could have made', () => {
     ['with a subject that is in no table', { rows: [0, 0, 9, 0] }],
     ['with an outcome that is in no table', { rows: [0, 0, 0, 9] }],
     ['with a pick that is in no table', { rows: [0, 0, 0, -1] }],
+    ['with a pick of another length', { lists: [[[0]]], picks: [[0, '00']] }],
+    ['with a pick that its list has not', { lists: [[[0]]], picks: [[0, '1']] }],
+    ['with a pick of no list', { picks: [[0, '']] }],
     ['with a fraction for an index', { rows: [0, 0.5, 0, 0] }],
     ['with a count of nothing', { rows: [0, 0, 0, 0], many: [0, 0, 1] }],
     ['with a weight below one', { rows: [0, 0, 0, 0], many: [0, 1, 0.5] }],
@@ -149,8 +157,8 @@ describe('a batch that nobody could have made', () => {
   });
 
   test.each([
-    ['rows', { lists: [oneAfterAnother(100)], picks: [[0]], rows: many(10_000, [0, 0, 0, -1]) }],
-    ['picks', { lists: [oneAfterAnother(20_000)], picks: many(10_000, [[0]]) }],
+    ['rows', { lists: [places(100)], picks: [[0, '0'.repeat(100)]], rows: many(10_000, [0, 0, 0, -1]) }],
+    ['picks', { lists: [places(15_000)], picks: many(10, [[0, '0'.repeat(15_000)]]) }],
     ['plain rows', { rows: many(30_000, [0, 0, 0, 0]) }],
     ['events', { events: many(BATCH_LIMITS.items + 1, [[0, 'e', 'crash', 0, null, null, 1]]) }],
   ])('that would become much more than its bytes by its %s is invalid', (_, change) => {
@@ -223,8 +231,8 @@ function nested(depth: number): unknown {
   return JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 }
 
-function oneAfterAnother(length: number): number[] {
-  return Array.from({ length }, (_, index) => index % 3);
+function places(length: number): number[][] {
+  return Array.from({ length }, (_, index) => [index % 3]);
 }
 
 function many<T>(times: number, items: readonly T[]): T[] {

@@ -142,6 +142,22 @@ describe('many answers at once', () => {
     expect(ledgerOf(recorded)).toMatchObject({ accepted: 7_000, balance: 7_000, sequences: [1] });
   });
 
+  test('are told apart when they are about other flags, in whatever order they come', async () => {
+    const recorded = openRecording({ flags: flags.slice(0, 9) });
+    const { recorder, clock } = recorded;
+    const expected: string[] = [];
+    for (let call = 0; call < 40; call++) {
+      const context = someone(`user ${call}`);
+      const chosen = keys.slice(call % 7, (call % 7) + 2);
+      const outcomes = chosen.map((key) => recorded.outcome(key, context));
+      recorder.many('all', recorded.snapshot(), outcomes, context, clock.now());
+      expected.push(...outcomes.map(({ flag, variation }) => `${flag} ${variation}`));
+    }
+    await recorded.pass();
+    const [batch] = recorded.batches();
+    expect(batch?.evaluations.map(({ flag, variation }) => `${flag} ${variation}`)).toEqual(expected);
+  });
+
   test('are cut when they are more than a batch should have', async () => {
     const recorded = openRecording({ flags });
     const { recorder, clock, queue } = recorded;

@@ -19,7 +19,7 @@ export interface RecordedRun {
 export interface Tables {
   readonly ledger: readonly LedgerEntry[];
   readonly letters: readonly string[];
-  readonly rows: readonly Pick<StoredEvaluation, 'subject' | 'count'>[];
+  readonly rows: readonly Pick<StoredEvaluation, 'subject' | 'flag' | 'count'>[];
   /** How many evaluations the sums by the minute, the hour and the day come to. */
   readonly sums: Readonly<Record<'minute' | 'hour' | 'day', number>>;
   /** Parcels that the queue still has. */
@@ -29,7 +29,7 @@ export interface Tables {
 /** Everything that was seen of recording while things went wrong. */
 export interface ExposureHistory {
   readonly runs: readonly RecordedRun[];
-  /** Subjects of evaluations of which a client was told that they are durable. Each client used each subject once. */
+  /** Subjects of evaluations of which a client was told that they are durable. Nobody asks twice for one subject and flag. */
   readonly acknowledged: readonly string[];
   /** Evaluations that callers were answered, whoever they are. */
   readonly answered: number;

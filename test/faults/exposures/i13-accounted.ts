@@ -61,10 +61,14 @@ function* complaintsOfRows({
   acknowledged,
 }: ExposureHistory): Iterable<string> {
   const counts = new Map<string, number>();
-  for (const { subject, count } of rows) counts.set(subject, (counts.get(subject) ?? 0) + count);
-  for (const [subject, count] of counts) if (count > 1) yield `${subject} is counted ${count} times`;
+  for (const { subject, flag, count } of rows) {
+    const key = `${subject} ${flag}`;
+    counts.set(key, (counts.get(key) ?? 0) + count);
+  }
+  for (const [key, count] of counts) if (count > 1) yield `${key} is counted ${count} times`;
+  const subjects = new Set(rows.map(({ subject }) => subject));
   for (const subject of acknowledged)
-    if (!counts.has(subject)) yield `${subject} was said to be durable, and is not there`;
+    if (!subjects.has(subject)) yield `${subject} was said to be durable, and is not there`;
   const stored = ledger.reduce((sum, entry) => sum + entry.stored, 0);
   const inRows = rows.reduce((sum, { count }) => sum + count, 0);
   for (const [what, count] of [['rows', inRows], ...Object.entries(sums)] as const)

@@ -32,7 +32,7 @@ export class SimRecorder {
       catalog: { known: () => undefined },
       queue: this.#unsteadyQueue(),
       clock: time.clock(() => !this.#life.isOver),
-      ...{ process: name, pepper: 'pepper', maxBytes: 16_000 },
+      ...{ process: name, pepper: 'pepper', maxBytes: 8_000 },
       note: { note: (accepted) => this.#note(accepted) },
       report: () => undefined,
       random: () => random.whole(1_000) / 1_000,

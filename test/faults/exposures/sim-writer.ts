@@ -42,13 +42,17 @@ export class SimWriter {
     };
   }
 
+  #ofStore<T>(ask: () => Promise<T>): Promise<T> {
+    return unsteadily(this.#world, this.#life, this.#world.weather.storeFails, ask);
+  }
+
   #unsteadyStore(): ExposureStore {
-    const { store } = this.#world;
-    const { weather } = this.#world;
+    const { storeBytes, ...store } = this.#world.store;
     return {
       ...store,
-      store: (batch) => unsteadily(this.#world, this.#life, weather.storeFails, () => store.store(batch)),
-      bury: (letter) => unsteadily(this.#world, this.#life, weather.storeFails, () => store.bury(letter)),
+      store: (batch) => this.#ofStore(() => store.store(batch)),
+      bury: (letter) => this.#ofStore(() => store.bury(letter)),
+      ...(storeBytes && { storeBytes: (id, bytes) => this.#ofStore(() => storeBytes(id, bytes)) }),
     };
   }
 

@@ -34,8 +34,8 @@ export const EXPOSURE_MUTANTS: Readonly<Record<string, Mutant>> = {
     mutations: [
       {
         file: 'app/exposures/writer.ts',
-        find: 'this.#count(batch, await this.#store.store(batch));',
-        replace: 'await delivery.done(); this.#count(batch, await this.#store.store(batch));',
+        find: 'await nextTurn(); try {',
+        replace: 'await nextTurn(); await delivery.done().catch(() => undefined); try {',
       },
     ],
   },

@@ -96,7 +96,7 @@ metadata:
 spec:
   serviceAccountName: {{ include "vexil.serviceAccountName" . }}
   automountServiceAccountToken: false
-  # A service of a name like `vexil` would put variables like VEXIL_SERVICE_HOST into every pod around it: none of ours.
+  # A service of a name like `vexil` would put variables of that prefix into every pod around it: none of ours.
   enableServiceLinks: false
   {{- with .Values.imagePullSecrets }}
   imagePullSecrets:

@@ -76,6 +76,8 @@ export class H2Connection {
     };
     const connection = new H2Connection(port, headers, { ...events, onFailure }, resolve);
     await promise;
+    // Whoever says nothing for long is cut off.
+    connection.flush();
     return connection;
   }
 

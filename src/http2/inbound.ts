@@ -264,8 +264,10 @@ export class Inbound implements StreamHost {
     if ((flags & frames.ACK) === 0) {
       this.#conduct.ping(this.outbound.sent);
       this.outbound.frame(frames.PING, frames.ACK, 0, payload);
-    } else if (payload.equals(GOODBYE)) this.#events.onGoodbye();
-    else this.#idle();
+      return;
+    }
+    this.#idle();
+    if (payload.equals(GOODBYE)) this.#events.onGoodbye();
   }
 
   /** The peer makes no more calls. Those that run are answered. */

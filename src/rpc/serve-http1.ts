@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { repeats } from './admit.ts';
-import type { HttpHandler, HttpRequest, HttpResponse } from './http-exchange.ts';
+import type { HttpHandler, HttpRequest } from './http-exchange.ts';
 
 /** Has a handler answer a request over HTTP/1.1. */
 export function serveHttp1(request: IncomingMessage, response: ServerResponse, handler: HttpHandler): void {
@@ -14,7 +14,7 @@ export function serveHttp1(request: IncomingMessage, response: ServerResponse, h
   response.once('finish', () => {
     if (!request.complete) request.resume();
   });
-  answer(response, handler(requestOf(request, response, left.signal))).catch(() => response.destroy());
+  answer(request, response, left.signal, handler).catch(() => response.destroy());
 }
 
 function requestOf(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): HttpRequest {
@@ -43,8 +43,13 @@ function headersOf({ headers, rawHeaders }: IncomingMessage): Headers {
   return header;
 }
 
-async function answer(response: ServerResponse, made: HttpResponse | Promise<HttpResponse>): Promise<void> {
-  const answered = await made;
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+  handler: HttpHandler,
+): Promise<void> {
+  const answered = await handler(requestOf(request, response, signal));
   const { status, header, body } = answered;
   const chunks = body?.[Symbol.asyncIterator]();
   try {

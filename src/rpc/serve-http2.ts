@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { CANCEL, INTERNAL_ERROR } from '../http2/errors.ts';
-import { trailerBlock } from '../http2/header-block.ts';
+import { headerBlock, trailerBlock } from '../http2/header-block.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { Stream, StreamOwner } from '../http2/stream.ts';
 import { encodeHead } from './header-blocks.ts';
@@ -12,6 +12,9 @@ export function serveHttp2(stream: Stream, handler: HttpHandler): void {
   stream.own(call);
   call.answer(handler).catch(() => stream.reset(INTERNAL_ERROR));
 }
+
+/** For whoever sends a large body only when it is wanted. */
+const CONTINUE = headerBlock(100, []);
 
 class Http2Call implements StreamOwner {
   readonly #stream: Stream;
@@ -28,6 +31,7 @@ class Http2Call implements StreamOwner {
   }
 
   async answer(handler: HttpHandler): Promise<void> {
+    if (this.#stream.head.get('expect') === '100-continue') this.#stream.respond(CONTINUE);
     await this.#send(await handler(this.#request()));
   }
 

@@ -133,6 +133,16 @@ describe('listen', () => {
     session.destroy();
   });
 
+  it('tells who asks first whether to send a body that it is wanted', async () => {
+    const server = await start();
+    const session = http2.connect(origin(server));
+    const stream = session.request({ ':method': 'POST', ':path': '/a', expect: '100-continue' });
+    await once(stream, 'continue');
+    stream.end('body');
+    expect((await stream.toArray()).join('')).toBe('hello /a');
+    session.destroy();
+  });
+
   it('offers each HTTP/2 stream to onStream first', async () => {
     const server = await start({
       onStream: (stream) => {

@@ -3,6 +3,7 @@ import type { HandlerContext } from '@connectrpc/connect';
 import type { Catalog } from '../app/catalog.ts';
 import { type Place, placeOf } from '../app/environment-access.ts';
 import { existingEnvironment, existingFlag } from '../app/manage/existing.ts';
+import type { Principal } from '../app/principal.ts';
 import type { ProjectState } from '../app/project-state.ts';
 import { FlagError, invalid } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -16,7 +17,8 @@ import { instantOf } from './timestamp.ts';
  * project, or a server key of this environment. Throws `forbidden` or `not_found` otherwise.
  */
 export function figuresOf(catalog: Catalog, context: HandlerContext, parent: string): Place {
-  const place = allowed(context, parseEnvironment(parent, 'parent'));
+  const viewer = viewerOf(context);
+  const place = placeOf(viewer, parseEnvironment(parent, 'parent'));
   existingEnvironment(catalog.state(place.project), place.environment);
   return place;
 }
@@ -27,8 +29,9 @@ export function figuresOfFlag(
   context: HandlerContext,
   name: string,
 ): { readonly place: Place; readonly flag: string } {
+  const viewer = viewerOf(context);
   const { flag, ...named } = parseSettings(name, 'name');
-  const place = allowed(context, named);
+  const place = placeOf(viewer, named);
   expectFlag(catalog.state(place.project), place.environment, flag);
   return { place, flag };
 }
@@ -38,11 +41,11 @@ export function expectFlag(state: ProjectState, environment: string, flag: strin
   existingFlag(state, flag);
 }
 
-function allowed(context: HandlerContext, named: Place): Place {
+function viewerOf(context: HandlerContext): Principal {
   const principal = principalOf(context);
   if (principal.kind === 'web')
     throw new FlagError('forbidden', 'a web key may not see how flags are used', { reason: 'KEY_KIND' });
-  return placeOf(principal, named);
+  return principal;
 }
 
 interface PeriodRequest {

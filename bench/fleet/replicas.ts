@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { scenarioOf } from '../evaluator/scenario.ts';
+import { entryOf } from '../service/checkout.ts';
 import { fill } from '../service/fill.ts';
 import { startServer } from '../service/service.ts';
 import { environmentOf } from '../service/vexil.ts';
@@ -48,7 +49,7 @@ export async function startFleet(root: string, count: number): Promise<Fleet> {
       VEXIL_NATS_URL: `nats://127.0.0.1:${nats.port}`,
     };
     const env = { ...environmentOf(dataDirOf(name)), ...shared, ...own };
-    const server = await startServer('src/cli/vexil.js', { args: ['serve'], cwd: root, env });
+    const server = await startServer(entryOf(root), { args: ['serve'], cwd: root, env });
     replicas.push({ name, port: stack.use(server).port, mongo, nats });
   }
   const { flags } = scenarioOf(`all-flags ${FLAGS}`);

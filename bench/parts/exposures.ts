@@ -5,7 +5,7 @@ import { isolate } from '../lib/isolate.ts';
 import { atMost, type Check, type Part, type PartOptions, Unavailable } from '../lib/part.ts';
 import { ratioOf } from '../lib/rounds.ts';
 import { figure, table } from '../lib/table.ts';
-import { knowsVariable } from '../service/contenders.ts';
+import { knowsVariable } from '../service/checkout.ts';
 import type { Service } from '../service/service.ts';
 import {
   type Figures,
@@ -21,6 +21,7 @@ import { streamLoads } from './stream.ts';
 import { unaryLoads } from './unary.ts';
 
 const OFF = 'not recorded';
+const ON = { VEXIL_EXPOSURES: 'on' };
 const WRITING = 'and written';
 const MOST_LOST_PERCENT = 10;
 const BUFFER_BYTES = 32 * 2 ** 20;
@@ -81,9 +82,9 @@ async function recordedAndNot(
   loads: (services: readonly Service[]) => Loads,
 ): Promise<ReadonlyMap<string, Figures>> {
   const { flags } = scenarioOf(scenario);
-  await using recorded = await startVexil(flags, { root, env: { VEXIL_ROLES: 'evaluate' } });
+  await using recorded = await startVexil(flags, { root, env: { ...ON, VEXIL_ROLES: 'evaluate' } });
   await using silent = await startVexil(flags, { root, name: OFF, env: { VEXIL_EXPOSURES: 'off' } });
-  await using writing = await startVexil(flags, { root, name: WRITING });
+  await using writing = await startVexil(flags, { root, name: WRITING, env: ON });
   return await loadInTurn(loads([recorded, silent, writing]), quick ? QUICK : FULL);
 }
 
@@ -97,7 +98,7 @@ interface Sustained {
 
 async function sustain({ quick, root }: PartOptions): Promise<Sustained> {
   const { flags } = scenarioOf('attributes 3');
-  await using vexil = await startVexil(flags, { root });
+  await using vexil = await startVexil(flags, { root, env: ON });
   const load = streamLoads([vexil], 16).get(vexil.name);
   if (load === undefined) throw new Error('there is no load');
   await load(2_000, 200);

@@ -9,6 +9,7 @@ import { ratioOf } from '../lib/rounds.ts';
 import { summarize } from '../lib/summary.ts';
 import { spread, table, times } from '../lib/table.ts';
 import { loadUnary } from '../load/load.ts';
+import { entryOf } from '../service/checkout.ts';
 import { fill } from '../service/fill.ts';
 import { evaluateRequests, PATHS } from '../service/requests.ts';
 import { servePlainly } from '../service/serve.ts';
@@ -54,7 +55,7 @@ function nameOf(count: number): string {
 }
 
 function hasWorkers(root: string): boolean {
-  const help = execFileSync(process.execPath, ['src/cli/vexil.js', 'serve', '--help'], { cwd: root });
+  const help = execFileSync(process.execPath, [entryOf(root), 'serve', '--help'], { cwd: root });
   return help.toString().includes('--workers');
 }
 

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { BenchFlag } from '../evaluator/scenario.ts';
+import { knowsVariable } from './checkout.ts';
 import { startPeer } from './peer.ts';
 import type { Service } from './service.ts';
 import { startVexil, type VexilService } from './vexil.ts';
@@ -46,9 +45,4 @@ function start(
     case 'connect-node, HTTP/1.1':
       return startPeer(name, 'connect-node', definitions, ['http1']);
   }
-}
-
-/** Whether a checkout's Vexil reads an environment variable; it does not start with one that it does not know. */
-export function knowsVariable(root: string, name: string): boolean {
-  return readFileSync(join(root, 'src/server/config.ts'), 'utf8').includes(name);
 }

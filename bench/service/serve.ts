@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { within } from '../lib/within.ts';
+import { entryOf } from './checkout.ts';
 import { environmentOf } from './vexil.ts';
 
 /** A server just as a user runs it, with nothing of the benchmark in it. */
@@ -22,7 +23,7 @@ export async function servePlainly(
   args: readonly string[] = [],
 ): Promise<PlainServer> {
   const startedAtMs = performance.now();
-  const child = spawn(process.execPath, ['src/cli/vexil.js', 'serve', ...args], {
+  const child = spawn(process.execPath, [entryOf(root), 'serve', ...args], {
     cwd: root,
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...environmentOf(dataDir) },
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BenchFlag } from '../evaluator/scenario.ts';
+import { entryOf, knowsVariable } from './checkout.ts';
 import { type Definition, fill } from './fill.ts';
 import { PATHS } from './requests.ts';
 import { type Service, startServer } from './service.ts';
@@ -29,10 +30,10 @@ export async function startVexil(flags: readonly BenchFlag[], options: VexilOpti
   const directory = await mkdtemp(join(tmpdir(), 'vexil-bench-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   const { port, pid, probe } = stack.use(
-    await startServer('src/cli/vexil.js', {
+    await startServer(entryOf(options.root), {
       args: ['serve'],
       cwd: options.root,
-      env: { ...environmentOf(directory), ...options.env },
+      env: { ...environmentOf(directory), ...recordingNothing(options.root), ...options.env },
     }),
   );
   const { definitions, token, change } = await fill(port, directory, flags);
@@ -44,6 +45,11 @@ export async function startVexil(flags: readonly BenchFlag[], options: VexilOpti
     messagesAtStart: 3,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+/** Nobody else records who was told what: part `exposures` says what that costs. */
+function recordingNothing(root: string): Readonly<Record<string, string>> {
+  return knowsVariable(root, 'EXPOSURE_VARIABLES') ? { VEXIL_EXPOSURES: 'off' } : {};
 }
 
 /** For a server that listens where there is room, and that the load of a benchmark does not bring to its limits. */

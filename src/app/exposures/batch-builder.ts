@@ -91,7 +91,7 @@ export class BatchBuilder {
 
   /** Those outcomes from `from` up to `to` that are to be recorded, as one row. At most 500 of them. */
   addOutcomes(occasion: Occasion, outcomes: readonly Outcome[], from: number, to: number): number {
-    const pick = this.#outcomes.pickOf(outcomes, from, to, this.#equal !== undefined);
+    const pick = this.#outcomes.pickOf(outcomes, from, to);
     if (pick.units > 0) this.#add(occasion, -1 - pick.index, pick.units);
     return pick.units;
   }

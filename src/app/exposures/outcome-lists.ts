@@ -21,6 +21,8 @@ interface Sheet {
   /** By place, then in the order in which they came. */
   readonly outcomes: Outcome[][];
   readonly indexes: number[][];
+  /** Where each answer to the whole list is, by its codes. */
+  readonly picks: Map<string, number>;
   /** Some of them are not recorded. */
   hasNothing: boolean;
 }
@@ -48,7 +50,6 @@ export class OutcomeLists {
   readonly #indexes = new Map<Outcome, number>();
   readonly #sheets: Sheet[] = [];
   readonly #picks: (readonly [number, string])[] = [];
-  readonly #equalPicks = new Map<string, number>();
   #growth = 0;
 
   indexOf(outcome: Outcome): number {
@@ -57,17 +58,17 @@ export class OutcomeLists {
     return known ?? this.#newIndex(outcome);
   }
 
-  /** At most 500 of them. `mayRepeat`: equal picks are to be one. */
-  pickOf(outcomes: readonly Outcome[], from: number, to: number, mayRepeat: boolean): Answered {
+  /** At most 500 of them. Equal picks are one: many people get the same, and some ask again and again. */
+  pickOf(outcomes: readonly Outcome[], from: number, to: number): Answered {
     this.items += to - from;
     const oldest = Math.max(0, this.#sheets.length - MOST_LOOKED_AT);
     for (let last = this.#sheets.length - 1; last >= oldest; last--) {
       const sheet = this.#sheets[last];
-      if (sheet !== undefined && this.#fits(sheet, outcomes, from, to)) return this.#pick(sheet, mayRepeat);
+      if (sheet !== undefined && this.#fits(sheet, outcomes, from, to)) return this.#pick(sheet);
     }
     const sheet = this.#newSheet(outcomes, from, to);
     this.#fits(sheet, outcomes, from, to);
-    return this.#pick(sheet, mayRepeat);
+    return this.#pick(sheet);
   }
 
   /** By how many bytes the tables grew since this was asked the last time. */
@@ -121,16 +122,15 @@ export class OutcomeLists {
     return known.push(outcome) - 1;
   }
 
-  #pick(sheet: Sheet, mayRepeat: boolean): Answered {
+  #pick(sheet: Sheet): Answered {
     const length = sheet.to - sheet.from;
     const text = codes.toString('latin1', 0, length);
     const units = sheet.hasNothing ? recordedIn(sheet, length) : length;
-    const key = mayRepeat ? `${sheet.index} ${text}` : '';
-    const known = mayRepeat ? this.#equalPicks.get(key) : undefined;
+    const known = sheet.picks.get(text);
     if (known !== undefined) return { index: known, units };
     const index = this.#picks.push([sheet.index, text]) - 1;
     this.#growth += length + INDEX_BYTES;
-    if (mayRepeat) this.#equalPicks.set(key, index);
+    sheet.picks.set(text, index);
     return { index, units };
   }
 
@@ -139,6 +139,7 @@ export class OutcomeLists {
     const sheet = {
       ...{ index: this.#sheets.length, from, to, length, hasNothing: false },
       ...{ outcomes: places<Outcome>(), indexes: places<number>() },
+      picks: new Map<string, number>(),
       firsts: new Array<Outcome | undefined>(to - from).fill(undefined),
       seconds: new Array<Outcome | undefined>(to - from).fill(undefined),
     };

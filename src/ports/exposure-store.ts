@@ -188,8 +188,9 @@ export interface VariationOutcome {
   readonly subjects: number;
   readonly evaluations: number;
   /**
-   * Of these subjects, with an event in the period at or after the moment that they first got it in it; and how many
-   * such events, and the sum of their values, each as often as it is counted. Without a value: 0.
+   * Of these subjects, with an event in the period that came when this was the last that they had been told in it; and how
+   * many such events, and the sum of their values, each as often as it is counted. Without a value: 0. What is told at one
+   * instant is told at once, and what happens at that instant happens after it.
    */
   readonly affected: number;
   readonly events: number;
@@ -203,7 +204,10 @@ export interface OutcomeQuery extends Period {
   /** Only events of these kinds, or of this name. */
   readonly kinds?: readonly EventKind[];
   readonly event?: string;
-  /** Only evaluations that this rule decided; empty: only those that no rule did. Absent: all. */
+  /**
+   * Only evaluations that this rule decided; empty: only those that no rule did. Absent: all. Whoever was told something
+   * else since, by whatever rule, has been told something else.
+   */
   readonly ruleId?: string;
 }
 

@@ -139,8 +139,20 @@ export const brokenReaders: readonly SeededBug<ExposureStore>[] = [
   },
   {
     bug: 'asks when somebody got a variation for the first time ever',
-    foundBy: 'counts events of a subject from the moment that they first got the variation in the period',
+    foundBy: 'counts an event of a subject for what they had been told last in the period when it happened',
     wrap: (store) => asking(store, (query) => ({ ...query, from: 0 })),
+  },
+  {
+    bug: 'counts what happened for one variation only',
+    foundBy:
+      'counts an event for all that was told at the instant that was the last before it, by name or rule',
+    wrap: (store) => ({
+      ...store,
+      outcomes: async (place, query) =>
+        (await store.outcomes(place, query)).map((one, index) =>
+          index === 0 ? one : { ...one, affected: 0, events: 0 },
+        ),
+    }),
   },
   {
     bug: 'takes the square of the sum for the sum of squares',

@@ -63,10 +63,8 @@ export function modelOutcomes(
 ): VariationOutcome[] {
   const { from, to, flag, kinds, event, ruleId } = query;
   const isIn = ({ time }: { readonly time: number }) => time >= from && time < to;
-  const rows = state.rows.filter(
-    (row) =>
-      isOf(place, row) && isIn(row) && row.flag === flag && (ruleId === undefined || row.ruleId === ruleId),
-  );
+  const told = state.rows.filter((row) => isOf(place, row) && isIn(row) && row.flag === flag);
+  const rows = told.filter((row) => ruleId === undefined || row.ruleId === ruleId);
   const events = state.events.filter(
     (one) =>
       isOf(place, one) &&
@@ -76,21 +74,26 @@ export function modelOutcomes(
       (event === undefined || one.event === event),
   );
   return inCodePointOrder([...new Set(rows.map(({ variation }) => variation))]).map((variation) =>
-    outcomeOf(variation, rows, events),
+    outcomeOf(variation, rows, told, events),
   );
 }
 
 function outcomeOf(
   variation: string,
   allRows: readonly StoredEvaluation[],
+  told: readonly StoredEvaluation[],
   allEvents: readonly Placed<RecordedEvent>[],
 ): VariationOutcome {
   const rows = allRows.filter((row) => row.variation === variation);
   const subjects = new Set(rows.map(({ subject }) => subject).filter((subject) => subject !== ''));
   const counted = { affected: 0, events: 0, sum: 0, sumOfSquares: 0 };
   for (const subject of subjects) {
-    const firstAt = Math.min(...rows.filter((row) => row.subject === subject).map(({ time }) => time));
-    const theirs = allEvents.filter((one) => one.subject === subject && one.time >= firstAt);
+    const isLast = ({ time }: { readonly time: number }) => {
+      const before = told.filter((row) => row.subject === subject && row.time <= time);
+      const lastAt = Math.max(...before.map((row) => row.time));
+      return rows.some((row) => row.subject === subject && row.time === lastAt);
+    };
+    const theirs = allEvents.filter((one) => one.subject === subject && isLast(one));
     if (theirs.length === 0) continue;
     const sum = theirs.reduce((total, { value = 0, count }) => total + value * count, 0);
     counted.affected += 1;

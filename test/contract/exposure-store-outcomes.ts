@@ -40,13 +40,13 @@ export const outcomeChecks: readonly Check<Store<ExposureStore>>[] = [
     },
   },
   {
-    title: 'counts events of a subject from the moment that they first got the variation in the period',
+    title: 'counts an event of a subject for what they had been told last in the period when it happened',
     async run(store) {
       await using exposures = await store.open();
       const at = (ms: number) => START + ms;
       await storeAll(exposures, [
-        batch({ events: [9, 10, 11, 25].map((ms) => event({ time: at(ms), value: 1 })) }),
-        batch({ sequence: 2, evaluations: [evaluation({ time: at(20) }), evaluation({ time: at(10) })] }),
+        batch({ events: [9, 10, 11, 25, 31].map((ms) => event({ time: at(ms), value: 1 })) }),
+        batch({ sequence: 2, evaluations: [evaluation({ time: at(30) }), evaluation({ time: at(10) })] }),
         batch({ sequence: 3, evaluations: [evaluation({ time: at(20), variation: 'off' })] }),
         batch({
           sequence: 4,
@@ -68,7 +68,43 @@ export const outcomeChecks: readonly Check<Store<ExposureStore>>[] = [
         ['off', 1],
         ['on', 1],
       ]);
-      expect(await counted(21, 100)).toEqual([]);
+      expect(await counted(21, 30)).toEqual([]);
+    },
+  },
+  {
+    title:
+      'counts an event for all that was told at the instant that was the last before it, by name or rule',
+    async run(store) {
+      await using exposures = await store.open();
+      const at = (ms: number) => START + ms;
+      const told = (ms: number, variation: string, ruleId: string) =>
+        evaluation({ time: at(ms), variation, ruleId });
+      await storeAll(exposures, [
+        batch({ evaluations: [told(10, 'on', 'rule-1'), told(10, 'off', ''), told(20, 'on', '')] }),
+        batch({
+          sequence: 2,
+          events: [event({ time: at(15) }), event({ time: at(20), kind: 'crash', count: 4 })],
+        }),
+        batch({
+          sequence: 3,
+          evaluations: [evaluation({ time: at(12), flag: 'other', variation: 'off' })],
+        }),
+      ]);
+      const counted = async (query: Partial<OutcomeQuery>) =>
+        (await outcomes(exposures, query)).map((one) => [one.variation, one.affected, one.events]);
+      expect(await counted({})).toEqual([
+        ['off', 1, 1],
+        ['on', 1, 5],
+      ]);
+      expect(await counted({ kinds: ['crash'] })).toEqual([
+        ['off', 0, 0],
+        ['on', 1, 4],
+      ]);
+      expect(await counted({ ruleId: 'rule-1' })).toEqual([['on', 1, 1]]);
+      expect(await counted({ ruleId: '' })).toEqual([
+        ['off', 1, 1],
+        ['on', 1, 4],
+      ]);
     },
   },
   {

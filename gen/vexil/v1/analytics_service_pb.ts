@@ -597,7 +597,7 @@ export type VariationHealth = Message<"vexil.v1.VariationHealth"> & {
   evaluations: bigint;
 
   /**
-   * Of these, with an error or a crash after they first got it.
+   * Of these, with an error or a crash while it was the last that they had been told.
    *
    * @generated from field: int64 affected_subjects = 4;
    */
@@ -749,7 +749,7 @@ export type VariationConversion = Message<"vexil.v1.VariationConversion"> & {
   subjects: bigint;
 
   /**
-   * Of these, with such an event after they first got it.
+   * Of these, with such an event while it was the last that they had been told.
    *
    * @generated from field: int64 converted_subjects = 3;
    */

@@ -6,7 +6,7 @@ import { type Estimate, LEAST_SUBJECTS, meanEstimate, rateEstimate } from './sha
 export interface VariationConversion {
   readonly variation: string;
   readonly subjects: number;
-  /** Subjects with such an event after they first got it. */
+  /** Subjects with such an event while it was the last that they had been told. */
   readonly converted: number;
   /** Absent without subjects. */
   readonly rate?: Estimate;

@@ -6,7 +6,7 @@ export interface VariationHealth {
   readonly variation: string;
   readonly subjects: number;
   readonly evaluations: number;
-  /** Subjects with an error or a crash after they first got it, and how many errors and crashes these had. */
+  /** Subjects with an error or a crash while it was the last that they had been told, and how many of both that was. */
   readonly affected: number;
   readonly errors: number;
   /** Absent without subjects. */

@@ -18,6 +18,10 @@ const target = {
   async die() {
     process.exit(3);
   },
+  wait: async (ms: number) => delay(ms, 'waited'),
+  async hang() {
+    for (;;);
+  },
   async [Symbol.asyncDispose]() {},
 };
 

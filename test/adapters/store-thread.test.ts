@@ -41,8 +41,30 @@ describe('a thread of a store', () => {
     const before = await asked.ask('number', []);
     const lost = await Promise.allSettled([asked.ask('slowly', [1]), asked.ask('die', [])]);
     for (const one of lost)
-      expect(one).toMatchObject({ status: 'rejected', reason: { kind: 'unavailable' } });
+      expect(one).toMatchObject({
+        ...{ status: 'rejected', reason: { kind: 'unavailable', details: { reason: 'STORE_DIED' } } },
+      });
     expect(await asked.ask('number', [])).not.toBe(before);
+  });
+
+  it('does the same when it hangs, and does not wait for it in the end', async () => {
+    await using asked = new StoreThread(ENTRY, { color: 'red' }, 60_000, 1_000);
+    const before = await asked.ask('number', []);
+    const lost = await Promise.allSettled([
+      asked.ask('say', [1]),
+      asked.ask('hang', []),
+      asked.ask('say', []),
+    ]);
+    expect(lost.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect(lost.at(-1)).toMatchObject({
+      reason: { kind: 'unavailable', message: 'the thread of the store died: it hangs' },
+    });
+    expect(await asked.ask('number', [])).not.toBe(before);
+  });
+
+  it('leaves one alone that takes long and still hears what it is asked', async () => {
+    await using asked = new StoreThread(ENTRY, { color: 'red' }, 60_000, 1_000);
+    expect(await asked.ask('wait', [1_600])).toBe('waited');
   });
 
   it('rejects what cannot be handed over, and rests as if it had not been asked', async () => {

@@ -1,11 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import { FlagError } from '../../core/errors.ts';
 import { storeClosed } from './sqlite-errors.ts';
-import { type Answer, errorOf, type Question } from './thread-messages.ts';
+import { type Answer, errorOf, PING, type Question } from './thread-messages.ts';
 
 const DOOR = new URL('./thread-door.js', import.meta.url);
 /** Most of what such a thread holds is SQLite's. */
 const YOUNG_GENERATION_MB = 8;
+const SILENCE_MS = 120_000;
+/** So often it is asked in that time whether it is there. */
+const PINGS = 4;
 
 interface Pending {
   readonly worker: Worker;
@@ -16,13 +19,14 @@ interface Pending {
 
 /**
  * A thread that answers questions, so that what takes long stops nobody else. The first question starts it, and it ends
- * when it was asked nothing for a while. If it dies, what it was asked rejects with `unavailable`, and the next question
- * starts another one. It does not keep the process alive unless it was asked something.
+ * when it was asked nothing for a while. If it dies, or hangs, what it was asked rejects with `unavailable` for the reason
+ * `STORE_DIED`, and the next question starts another one. It does not keep the process alive unless it was asked something.
  */
 export class StoreThread implements AsyncDisposable {
   readonly #entry: URL;
   readonly #data: object;
   readonly #idleMs: number;
+  readonly #silenceMs: number;
   readonly #pending = new Map<number, Pending>();
   readonly #running = new Set<Promise<void>>();
   #worker: Worker | undefined;
@@ -30,11 +34,15 @@ export class StoreThread implements AsyncDisposable {
   #lastId = 0;
   #isOpen = true;
 
-  /** `entry` is a module that calls `answerQuestions`; it finds `data` in its `workerData`. */
-  constructor(entry: URL, data: object, idleMs: number) {
+  /**
+   * `entry` is a module that calls `answerQuestions`; it finds `data` in its `workerData`. If its event loop stands still
+   * for `silenceMs` while it is asked something it hangs. Default: two minutes.
+   */
+  constructor(entry: URL, data: object, idleMs: number, silenceMs = SILENCE_MS) {
     this.#entry = entry;
     this.#data = data;
     this.#idleMs = idleMs;
+    this.#silenceMs = silenceMs;
   }
 
   get isRunning(): boolean {
@@ -67,17 +75,53 @@ export class StoreThread implements AsyncDisposable {
     });
     const { promise, resolve } = Promise.withResolvers<void>();
     let cause: unknown;
-    worker.on('message', (answer: Answer) => this.#hear(answer));
-    worker.on('error', (error) => {
-      cause = error;
-    });
-    worker.on('exit', () => {
+    const gone = () => {
+      watch[Symbol.dispose]();
       this.#gone(worker, cause);
       this.#running.delete(promise);
       resolve();
+    };
+    const watch = this.#watch(worker, () => {
+      cause = new Error('it hangs');
+      gone();
+      // Whatever it waits for may keep it from ending: nobody waits for that.
+      worker.unref();
+      void worker.terminate();
     });
+    worker.on('message', (answer: Answer) => {
+      watch.heard();
+      this.#hear(answer);
+    });
+    worker.on('error', (error) => {
+      cause = error;
+    });
+    worker.on('exit', gone);
     this.#running.add(promise);
     return worker;
+  }
+
+  /** Asks again and again whether it is there, as long as somebody waits for it. */
+  #watch(worker: Worker, hangs: () => void): { heard(): void } & Disposable {
+    let unanswered = 0;
+    const look = () => {
+      if (!this.#isAsked(worker)) unanswered = 0;
+      else if (unanswered > PINGS) hangs();
+      else {
+        unanswered++;
+        worker.postMessage({ id: 0, method: PING, values: [] } satisfies Question);
+      }
+    };
+    const timer = setInterval(look, this.#silenceMs / PINGS).unref();
+    return {
+      heard: () => {
+        unanswered = 0;
+      },
+      [Symbol.dispose]: () => clearInterval(timer),
+    };
+  }
+
+  #isAsked(worker: Worker): boolean {
+    return this.#pending.values().some((pending) => pending.worker === worker);
   }
 
   #hear(answer: Answer): void {
@@ -103,10 +147,12 @@ export class StoreThread implements AsyncDisposable {
 
   #gone(worker: Worker, cause: unknown): void {
     if (this.#worker === worker) this.#worker = undefined;
+    const how = cause instanceof Error ? `: ${cause.message}` : '';
     for (const [id, pending] of this.#pending) {
       if (pending.worker !== worker) continue;
       this.#pending.delete(id);
-      pending.reject(new FlagError('unavailable', 'the store failed', { reason: 'STORE_FAILED', cause }));
+      const message = `the thread of the store died${how}`;
+      pending.reject(new FlagError('unavailable', message, { reason: 'STORE_DIED', cause }));
     }
   }
 

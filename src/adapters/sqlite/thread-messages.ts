@@ -9,6 +9,9 @@ export interface Question {
   readonly values: readonly unknown[];
 }
 
+/** Asked of a thread to see whether it hears anything at all. It is answered even before what it opens is open. */
+export const PING = 'ping';
+
 /** What a thread says: the answer, a long list in parts without any value at the end, or what went wrong. */
 export type Answer =
   | { readonly id: number; readonly kind: 'part'; readonly items: readonly unknown[] }
@@ -69,6 +72,10 @@ export function answerQuestions<T extends AsyncDisposable>(open: () => Promise<T
       await opened.then((target) => target[Symbol.asyncDispose]()).catch(() => {});
       // What was said before it is closed still arrives.
       port.close();
+      return;
+    }
+    if (question.method === PING) {
+      port.postMessage({ id: question.id, kind: 'answer' });
       return;
     }
     const answering = answer(question);

@@ -5,8 +5,9 @@ import type { Delivery, ExposureQueue } from '../../ports/exposure-queue.ts';
 import type { ExposureStore, StoredBytes } from '../../ports/exposure-store.ts';
 import { Complaints } from '../complaints.ts';
 import type { Report } from '../quarantine.ts';
+import { Company } from './company.ts';
 import { storeParcel, unitsIn } from './store-parcel.ts';
-import { Failures, isHopeless, isPassing, MOST_ATTEMPTS } from './write-failures.ts';
+import { Failures, isDeath, isHopeless, isPassing, MOST_ATTEMPTS, MOST_DEATHS } from './write-failures.ts';
 
 export interface WriterParts {
   readonly queue: ExposureQueue;
@@ -48,6 +49,7 @@ export class ExposureWriter implements AsyncDisposable {
   readonly #ending = new AbortController();
   readonly #inHand = new Set<Promise<void>>();
   readonly #failures = new Failures();
+  readonly #company = new Company();
   readonly #counts = { batches: 0, units: 0, already: 0, conflicts: 0, buried: 0, retries: 0 };
   /** When the oldest was published of those in hand, and of those given back since all went well. */
   readonly #oldest = new Map<string, number>();
@@ -111,13 +113,19 @@ export class ExposureWriter implements AsyncDisposable {
   async #write(delivery: Delivery): Promise<void> {
     await nextTurn();
     try {
-      this.#count(delivery.id, await storeParcel(this.#store, delivery));
+      this.#count(delivery.id, await this.#stored(delivery));
     } catch (error) {
       await this.#failed(delivery, error);
       return;
     }
     this.#works();
     await this.#settle(delivery, () => delivery.done());
+  }
+
+  /** What failed once is tried alone from then on, so that nothing is blamed for what something else did. */
+  #stored(delivery: Delivery): Promise<StoredBytes> {
+    const store = () => storeParcel(this.#store, delivery);
+    return this.#failures.has(delivery.id) ? this.#company.alone(store) : this.#company.together(store);
   }
 
   #count(id: string, { stored, units }: StoredBytes): void {
@@ -134,7 +142,7 @@ export class ExposureWriter implements AsyncDisposable {
   async #failed(delivery: Delivery, error: unknown): Promise<void> {
     if (isPassing(error)) return await this.#wait(delivery, error);
     const failures = isHopeless(error) ? MOST_ATTEMPTS : this.#failures.add(delivery.id);
-    if (failures >= MOST_ATTEMPTS) return await this.#bury(delivery, error);
+    if (failures >= (isDeath(error) ? MOST_DEATHS : MOST_ATTEMPTS)) return await this.#bury(delivery, error);
     this.#counts.retries++;
     this.#report('a batch of exposures could not be stored, and is tried again', { id: delivery.id, error });
     await this.#say(() => delivery.again(FIRST_PAUSE_MS * 2 ** failures));
@@ -153,7 +161,8 @@ export class ExposureWriter implements AsyncDisposable {
   }
 
   async #bury(delivery: Delivery, error: unknown): Promise<void> {
-    const units = unitsIn(delivery);
+    // Whoever reads it here may die of it as well: then all of the process does.
+    const units = isDeath(error) ? undefined : unitsIn(delivery);
     const { id, bytes, attempt: attempts } = delivery;
     const letter = { id, bytes, error: wordsOf(error), at: this.#clock.now(), attempts };
     try {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { batchId } from '../../../src/app/exposures/batch-text.ts';
 import { FlagError } from '../../../src/core/errors.ts';
@@ -134,6 +135,26 @@ describe('the exposure writer', () => {
     await place.until(() => expect(writer.counts()).toMatchObject({ batches: 1, buried: 1, retries: 4 }));
     expect(tries).toBe(5);
     expect(await place.store.deadLetters(10)).toMatchObject([{ attempts: 5, units: 2 }]);
+  });
+
+  it('blames no batch for what another one did that was in hand at the same time', async () => {
+    await using place = await writingPlace();
+    await place.publish(...Array.from({ length: 20 }, (_, index) => recordedParcel(index + 1)));
+    // As it is where what comes in one turn is committed together: one that fails undoes all of them.
+    const inHand = new Set<number>();
+    const writer = place.write({
+      async store(batch) {
+        inHand.add(batch.sequence);
+        await nextTurn();
+        const isUndone = inHand.has(7);
+        await nextTurn();
+        inHand.delete(batch.sequence);
+        if (isUndone) throw new TypeError('a mistake of ours');
+        return await place.store.store(batch);
+      },
+    });
+    await place.until(() => expect(writer.counts()).toMatchObject({ batches: 19, buried: 1 }));
+    expect((await place.store.deadLetters(10)).map(({ id }) => id)).toEqual([batchId(PROCESS, 7)]);
   });
 
   it('has a batch come again that cannot even be kept as a dead letter', async () => {

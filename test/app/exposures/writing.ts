@@ -40,12 +40,12 @@ export async function writingPlace() {
       for (const each of parcels) await queue.publish(each);
     },
     /** Lets time pass, a quarter of a second at a look, until the claim holds. */
-    async until(claim: () => unknown): Promise<void> {
+    async until(claim: () => unknown, timeoutMs = 5_000): Promise<void> {
       const look = async () => {
         clock.advance(250);
         await claim();
       };
-      await vi.waitFor(look, { timeout: 5_000, interval: 2 });
+      await vi.waitFor(look, { timeout: timeoutMs, interval: 2 });
     },
     async [Symbol.asyncDispose]() {
       for (const writer of writers) await writer[Symbol.asyncDispose]();

@@ -87,6 +87,18 @@ describe('a batch that the queue can never take', () => {
     ]);
     expect(ledgerOf(recorded)).toMatchObject({ accepted: 2, balance: 2 });
   });
+
+  test('is declared with the next thing to be told, and not on and on, where that cannot be told either', async () => {
+    const recorded = openRecording();
+    recorded.queue.mood = 'invalid';
+    await evaluate(recorded);
+    await recorded.pass(60_000);
+    expect(recorded.queue.tries).toHaveLength(2);
+    recorded.queue.mood = 'takes';
+    await evaluate(recorded);
+    await recorded.pass(1_000);
+    expect(ledgerOf(recorded)).toMatchObject({ accepted: 2, stored: 1, lost: { too_large: 1 } });
+  });
 });
 
 describe('a stop', () => {

@@ -115,6 +115,12 @@ export interface DeadLetter {
   readonly units?: number;
 }
 
+/** What is written on a dead letter. */
+export interface LetterLabel extends Omit<DeadLetter, 'bytes'> {
+  /** Of its bytes. */
+  readonly size: number;
+}
+
 /** What one run of a process recorded, and what became of it. */
 export interface LedgerEntry {
   readonly process: string;
@@ -275,6 +281,8 @@ export interface ExposureStore extends AsyncDisposable {
   bury(letter: DeadLetter): Promise<void>;
   /** Must return letters in the order of their ids, behind `after`. */
   deadLetters(limit: number, after?: string): Promise<readonly DeadLetter[]>;
+  /** Must say the same of the same letters, in their order, without opening them: there may be gigabytes in them. */
+  letterLabels(limit: number, after?: string): Promise<readonly LetterLabel[]>;
   /**
    * Must forget a letter, and say whether it was there. With a time: only if it was not buried again since, so that
    * whoever gives it to the writers again loses nothing if they were faster.

@@ -6,7 +6,7 @@ import { SubjectNames } from '../app/exposures/subject-names.ts';
 import { existingEnvironment } from '../app/manage/existing.ts';
 import { invalid } from '../core/errors.ts';
 import { type AnalyticsServiceDeps, recordedIn } from './analytics-service.ts';
-import { accountMessage, deadLetterMessage, ledgerEntryMessage } from './convert/ledger.ts';
+import { accountMessage, deadLetterMessage, ledgerEntryMessage, letterLabel } from './convert/ledger.ts';
 import { parseEnvironment } from './names.ts';
 import { bindingOf, pageSizeOf, pageTokenOf, positionOf } from './paging.ts';
 
@@ -44,13 +44,13 @@ function ledgerMethods(deps: AnalyticsServiceDeps): Omit<Keeping, 'eraseSubject'
       const binding = bindingOf(wire.ListDeadLettersRequestSchema, request);
       const after = request.pageToken === '' ? undefined : positionOf(request.pageToken, binding);
       const { store } = recordedIn(deps);
-      const letters = await store.deadLetters(size + 1, after);
+      const letters = request.includeContent
+        ? (await store.deadLetters(size + 1, after)).map(deadLetterMessage)
+        : (await store.letterLabels(size + 1, after)).map(letterLabel);
       const shown = letters.slice(0, size);
       const last = shown.at(-1);
-      return {
-        deadLetters: shown.map((letter) => deadLetterMessage(letter, request.includeContent)),
-        nextPageToken: last !== undefined && letters.length > size ? pageTokenOf(last.id, binding) : '',
-      };
+      const nextPageToken = last !== undefined && letters.length > size ? pageTokenOf(last.id, binding) : '';
+      return { deadLetters: shown, nextPageToken };
     },
 
     async replayDeadLetters({ ids }) {

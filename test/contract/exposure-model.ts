@@ -68,6 +68,10 @@ export function createExposureModel(): ExposureStore {
       const behind = ids.slice(ids.lastIndexOf(after) + 1).slice(0, limit);
       return behind.flatMap((id) => state.letters.filter((letter) => letter.id === id));
     },
+    async letterLabels(limit, after) {
+      const letters = await this.deadLetters(limit, after);
+      return letters.map(({ bytes, ...label }) => ({ ...label, size: bytes.length }));
+    },
     async exhume(id, at) {
       const before = state.letters.length;
       state.letters = state.letters.filter((one) => one.id !== id || one.at !== (at ?? one.at));

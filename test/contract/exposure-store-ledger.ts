@@ -180,8 +180,11 @@ export const ledgerChecks: readonly Check<Store<ExposureStore>>[] = [
       }
       await using exposures = await store.open();
       const all = ids.map((id) => letter(id, { error: `no ${id}` }));
+      const labels = all.map(({ bytes, ...label }) => ({ ...label, size: bytes.length }));
       expect(await exposures.deadLetters(1_000)).toEqual(all);
+      expect(await exposures.letterLabels(1_000)).toEqual(labels);
       expect(await exposures.deadLetters(2, ids[3])).toEqual(all.slice(4, 6));
+      expect(await exposures.letterLabels(2, ids[3])).toEqual(labels.slice(4, 6));
       expect(await exposures.exhume(ids[4] ?? '')).toBe(true);
       expect(await exposures.exhume(ids[4] ?? '')).toBe(false);
       expect(await exposures.deadLetters(2, ids[3])).toEqual(all.slice(5, 7));
@@ -197,6 +200,8 @@ export const ledgerChecks: readonly Check<Store<ExposureStore>>[] = [
       await exposures.bury(later);
       const known = [{ ...later, bytes: first.bytes }];
       expect(await exposures.deadLetters(10)).toEqual(known);
+      const { bytes, ...label } = later;
+      expect(await exposures.letterLabels(10)).toEqual([{ ...label, size: first.bytes.length }]);
       expect(await entryOf(exposures)).toMatchObject({ deadLettered: 0, lastAt: START + 5 });
       await exposures.bury({ ...first, error: 'late' });
       expect(await exposures.deadLetters(10)).toEqual(known);

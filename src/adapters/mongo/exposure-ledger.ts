@@ -2,7 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Binary } from 'mongodb';
 import { compareCodePoints } from '../../core/canonical-json.ts';
 import { readBatchId } from '../../ports/batch-check.ts';
-import type { DeadLetter, ExposureStore, LedgerEntry, LossReason } from '../../ports/exposure-store.ts';
+import type {
+  DeadLetter,
+  ExposureStore,
+  LedgerEntry,
+  LetterLabel,
+  LossReason,
+} from '../../ports/exposure-store.ts';
 import type { ExposureCollections } from './exposure-collections.ts';
 import { FORMAT, type LetterDocument } from './exposure-documents.ts';
 import { acknowledged } from './exposure-hours.ts';
@@ -17,8 +23,15 @@ const PAUSE_MS = 20;
 
 type Letter = Pick<LetterDocument, 'process' | 'sequence' | 'units' | 'at'>;
 
+type LabelDocument = Omit<LetterDocument, 'bytes' | 'format'> & { readonly size: number };
+
+/** Somebody may have edited what is no bytes any more. */
+const SIZE = { $cond: [{ $eq: [{ $type: '$bytes' }, 'binData'] }, { $binarySize: '$bytes' }, 0] };
+const LABEL = { error: 1, at: 1, attempts: 1, units: 1, size: SIZE };
+
 /** The balance of all processes. */
-export interface Ledger extends Pick<ExposureStore, 'bury' | 'deadLetters' | 'exhume' | 'close' | 'ledger'> {
+export interface Ledger
+  extends Pick<ExposureStore, 'bury' | 'deadLetters' | 'letterLabels' | 'exhume' | 'close' | 'ledger'> {
   /** Processes that were last heard of before, and have no letters. */
   oldProcesses(before: number): Promise<string[]>;
 }
@@ -88,6 +101,16 @@ export function openLedger(mongo: Mongo, { letters }: ExposureCollections, proce
       }
       return found;
     },
+    async letterLabels(limit, after = '') {
+      const found = await mongo.run((reading) =>
+        letters
+          .find<LabelDocument>({ _id: { $gt: after } }, { ...acknowledged(reading), projection: LABEL })
+          .sort({ _id: 1 })
+          .limit(limit)
+          .toArray(),
+      );
+      return found.map((letter): LetterLabel => ({ ...labelIn(letter), size: letter.size }));
+    },
     async exhume(id, at) {
       const wanted = { _id: id, ...(at !== undefined && { at }) };
       return (await mongo.run(() => letters.deleteOne(wanted))).deletedCount === 1;
@@ -102,16 +125,13 @@ export function openLedger(mongo: Mongo, { letters }: ExposureCollections, proce
   };
 }
 
-function letterIn({ _id, bytes, error, at, attempts, units }: LetterDocument): DeadLetter {
+function letterIn({ bytes, ...label }: LetterDocument): DeadLetter {
   const content = bytes instanceof Binary ? bytes.value() : new Uint8Array();
-  return {
-    id: _id,
-    bytes: new Uint8Array(content),
-    error,
-    at,
-    attempts,
-    ...(units !== undefined && { units }),
-  };
+  return { ...labelIn(label), bytes: new Uint8Array(content) };
+}
+
+function labelIn({ _id, error, at, attempts, units }: Omit<LetterDocument, 'bytes' | 'format'>) {
+  return { id: _id, error, at, attempts, ...(units !== undefined && { units }) };
 }
 
 function entryOf(process: string, known = knownOf(undefined), letters: readonly Letter[]): LedgerEntry {

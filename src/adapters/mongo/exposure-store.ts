@@ -116,7 +116,7 @@ export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOpt
       return await work(...args);
     };
 
-  const { bury, deadLetters, exhume, close, ledger: entries } = ledger;
+  const { bury, deadLetters, letterLabels, exhume, close, ledger: entries } = ledger;
   const { series, activity } = openSeries(mongo, all, views, pages);
   const { outcomes } = openOutcomes(views, pages);
   const { rows } = openRowPages(mongo, all, views, pages);
@@ -126,6 +126,7 @@ export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOpt
     store: whenReady(store),
     bury: whenReady(bury),
     deadLetters: whenReady(deadLetters),
+    letterLabels: whenReady(letterLabels),
     exhume: whenReady(exhume),
     close: whenReady(close),
     ledger: whenReady(entries),

@@ -13,8 +13,9 @@ const ENTRY = new URL('./exposure-thread.ts', import.meta.url);
 
 /**
  * Opens the store in a data directory, which is made if need be. Any number of processes may have it open. SQLite stops
- * whoever asks it until it has answered, so two threads ask it here: one writes, the other one reads, each only while
- * there is something to do. Whoever opens the store disposes of it.
+ * whoever asks it until it has answered, so threads ask it here, each only while there is something to do: one writes, one
+ * reads, and one looks at row after row to tell how people fared, which may take seconds that nobody else should have to
+ * wait. Whoever opens the store disposes of it.
  */
 export async function openSqliteExposureStore(
   directory: string,
@@ -24,6 +25,7 @@ export async function openSqliteExposureStore(
   (await openDatabase(directory, EXPOSURE_STORE_SCHEMA, options))[Symbol.dispose]();
   const writer = new StoreThread(ENTRY, { directory, options }, idleMs);
   const reader = new StoreThread(ENTRY, { directory, options }, idleMs);
+  const counter = new StoreThread(ENTRY, { directory, options }, idleMs);
 
   return {
     store: asking(writer, 'store'),
@@ -35,15 +37,16 @@ export async function openSqliteExposureStore(
     erase: asking(writer, 'erase'),
     expire: asking(writer, 'expire'),
     deadLetters: asking(reader, 'deadLetters'),
+    letterLabels: asking(reader, 'letterLabels'),
     ledger: asking(reader, 'ledger'),
     series: asking(reader, 'series'),
     activity: asking(reader, 'activity'),
-    outcomes: asking(reader, 'outcomes'),
+    outcomes: asking(counter, 'outcomes'),
     contexts: asking(reader, 'contexts'),
     lastVariations: asking(reader, 'lastVariations'),
     rows: asking(reader, 'rows'),
     async [Symbol.asyncDispose]() {
-      await Promise.all([writer[Symbol.asyncDispose](), reader[Symbol.asyncDispose]()]);
+      await Promise.all([writer, reader, counter].map((thread) => thread[Symbol.asyncDispose]()));
     },
   };
 }

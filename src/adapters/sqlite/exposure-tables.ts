@@ -56,6 +56,7 @@ export async function openExposureTables(directory: string, options?: OpenOption
     },
     expire: (retention) => expireExposures(database, retention),
     deadLetters: (limit, after) => read(() => letters.list(limit, after)),
+    letterLabels: (limit, after) => read(() => letters.labels(limit, after)),
     ledger: (limit) => read(() => ledger(limit)),
     series: (place, query) => read(() => readers.series(place, query)),
     activity: (place, period) => read(() => readers.activity(place, period)),

@@ -35,6 +35,7 @@ export function openLate(open: () => Promise<ExposureStore>): ExposureStore {
     storeBytes: async (id, bytes) => await storeParcel(await opened(), { id, bytes }),
     bury: late('bury'),
     deadLetters: late('deadLetters'),
+    letterLabels: late('letterLabels'),
     exhume: late('exhume'),
     close: late('close'),
     ledger: late('ledger'),

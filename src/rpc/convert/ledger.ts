@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import * as wire from '../../../gen/vexil/v1/analytics_service_pb.ts';
 import type { Account } from '../../app/analytics/ledger-account.ts';
-import type { DeadLetter, LedgerEntry } from '../../ports/exposure-store.ts';
+import type { DeadLetter, LedgerEntry, LetterLabel } from '../../ports/exposure-store.ts';
 
 export function accountMessage(account: Account): wire.LedgerAccount {
   const { accepted, stored, deadLettered, lost, pending, balanced } = account;
@@ -27,11 +27,15 @@ export function ledgerEntryMessage(entry: LedgerEntry, account: Account): wire.L
   });
 }
 
-export function deadLetterMessage(letter: DeadLetter, withContent: boolean): wire.DeadLetter {
-  const { id, error, at, attempts, bytes, units } = letter;
+export function deadLetterMessage(letter: DeadLetter): wire.DeadLetter {
+  const { bytes, ...label } = letter;
+  return create(wire.DeadLetterSchema, { ...letterLabel({ ...label, size: bytes.length }), content: bytes });
+}
+
+/** Without what is in it. */
+export function letterLabel({ id, error, at, attempts, size, units }: LetterLabel): wire.DeadLetter {
   return create(wire.DeadLetterSchema, {
-    ...{ id, error, attempts, time: timestampFromMs(at), size: BigInt(bytes.length) },
+    ...{ id, error, attempts, time: timestampFromMs(at), size: BigInt(size) },
     ...(units !== undefined && { units: BigInt(units) }),
-    ...(withContent && { content: bytes }),
   });
 }

@@ -22,6 +22,8 @@ export interface ExposureNeeds extends Pick<RecorderParts, 'catalog' | 'pepper' 
   readonly leads: boolean;
 }
 
+export type StartConfig = Pick<Config, 'roles' | 'retention' | 'exposures' | 'fleet'>;
+
 /** What a process has to do with what is recorded. */
 export interface ExposureWork {
   readonly recorder: Recorder;
@@ -35,13 +37,20 @@ export interface ExposureWork {
   close(): Promise<void>;
 }
 
-/** Begins to record, and to write if this process has that role. What writes is loaded only then. */
+/**
+ * Begins to record, and to write if this process has that role. What writes is loaded only then. Reports it if nobody will
+ * ever write what is recorded here.
+ */
 export async function startExposures(
   exposures: Exposures,
-  { roles, retention, exposures: settings }: Config,
+  { roles, retention, exposures: settings, fleet }: StartConfig,
   { dataPath, leads, ...parts }: ExposureNeeds,
 ): Promise<ExposureWork | undefined> {
   if (settings === undefined) return undefined;
+  if (leads && !roles.write && fleet?.nats === undefined)
+    parts.report('nobody brings what is recorded here into tables: add write to VEXIL_ROLES, or share NATS', {
+      ...{ setting: 'VEXIL_ROLES', alternative: 'VEXIL_NATS_URL', queueBytes: settings.queueBytes },
+    });
   const notes = openAcceptedNotes(dataPath);
   const gone = leads ? new GoneProcesses({ notes, ...exposures, ...parts }) : undefined;
   const note: AcceptedNote & Disposable = notes.open(parts.process);

@@ -5,6 +5,7 @@ import { conversionsOf } from '../app/analytics/conversions.ts';
 import { useOfFlags } from '../app/analytics/flag-use.ts';
 import { healthOf } from '../app/analytics/health.ts';
 import { evaluationHistory } from '../app/analytics/series.ts';
+import { MOST_VARIATIONS } from '../app/analytics/share.ts';
 import { FlagError, invalid } from '../core/errors.ts';
 import { DAY_MS } from '../core/time.ts';
 import { figuresOf, figuresOfFlag, periodFrom } from './analytics-place.ts';
@@ -19,6 +20,7 @@ import {
   useMessage,
 } from './convert/analytics.ts';
 import { checkedKey, settingsName } from './names.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { bindingOf, pageOf } from './paging.ts';
 
 type Service = ServiceImpl<typeof wire.AnalyticsService>;
@@ -77,53 +79,81 @@ function useMethods(deps: AnalyticsServiceDeps): Pick<Figures, 'queryEvaluations
   };
 }
 
+/** Whoever may not see it does not wait for it either. */
 function healthMethods(
   deps: AnalyticsServiceDeps,
 ): Pick<Figures, 'getFlagHealth' | 'listFlagHealth' | 'getFlagConversions'> {
   const { catalog, clock } = deps;
+  const inTurn = oneAtATime(clock, 'TOO_MANY_COUNTS');
+  const health = inTurn(healthMethod(deps));
+  const healths = inTurn(healthsMethod(deps));
+  const conversions = inTurn(conversionsMethod(deps));
   return {
     async getFlagHealth(request, context) {
-      const { place, flag } = figuresOfFlag(catalog, context, request.name);
-      const period = periodFrom(request, clock, DAY_MS);
-      const variations = await healthOf(recordedIn(deps).store, place, { ...period, flag });
-      const name = settingsName(place.project, place.environment, flag);
-      return { health: healthMessage(name, flag, variations, period) };
+      figuresOfFlag(catalog, context, request.name);
+      return await health(request, context);
     },
-
     async listFlagHealth(request, context) {
-      const place = figuresOf(catalog, context, request.parent);
-      const period = periodFrom(request, clock, DAY_MS);
-      const { store } = recordedIn(deps);
-      const { flags } = catalog.state(place.project);
-      const seen = await store.activity(place, period);
-      const known = seen.filter(({ flag, lastAt }) => lastAt >= period.from && flags.has(flag));
-      const binding = bindingOf(wire.ListFlagHealthRequestSchema, request);
-      const { pageToken } = request;
-      const asked = { pageToken, pageSize: Math.min(request.pageSize || HEALTHS, MAX_HEALTHS) };
-      const { items, nextPageToken, total } = pageOf(known, ({ flag }) => flag, asked, binding);
-      const healths: wire.FlagHealth[] = [];
-      for (const { flag } of items) {
-        expectWaiting(context);
-        const worst = (await healthOf(store, place, { ...period, flag })).slice(0, 1);
-        const name = settingsName(place.project, place.environment, flag);
-        healths.push(healthMessage(name, flag, worst, period));
-      }
-      return { flags: healths, nextPageToken, totalSize: total };
+      figuresOf(catalog, context, request.parent);
+      return await healths(request, context);
     },
-
     async getFlagConversions(request, context) {
-      const { place, flag } = figuresOfFlag(catalog, context, request.name);
-      const { event, ruleId } = request;
-      if (event === '') throw invalid([{ path: 'event', message: 'is required' }]);
-      const period = periodFrom(request, clock, 7 * DAY_MS);
-      const query = { ...period, flag, event, ...(ruleId !== '' && { ruleId }) };
-      const variations = await conversionsOf(recordedIn(deps).store, place, query);
-      return {
-        variations: variations.map(conversionMessage),
-        startTime: timestampFromMs(period.from),
-        endTime: timestampFromMs(period.to),
-      };
+      figuresOfFlag(catalog, context, request.name);
+      return await conversions(request, context);
     },
+  };
+}
+
+function healthMethod(deps: AnalyticsServiceDeps) {
+  const { catalog, clock } = deps;
+  return async (request: wire.GetFlagHealthRequest, context: HandlerContext) => {
+    const { place, flag } = figuresOfFlag(catalog, context, request.name);
+    const period = periodFrom(request, clock, DAY_MS);
+    const variations = await healthOf(recordedIn(deps).store, place, { ...period, flag });
+    const name = settingsName(place.project, place.environment, flag);
+    return { health: healthMessage(name, flag, variations, period, MOST_VARIATIONS) };
+  };
+}
+
+function conversionsMethod(deps: AnalyticsServiceDeps) {
+  const { catalog, clock } = deps;
+  return async (request: wire.GetFlagConversionsRequest, context: HandlerContext) => {
+    const { place, flag } = figuresOfFlag(catalog, context, request.name);
+    const { event, ruleId } = request;
+    if (event === '') throw invalid([{ path: 'event', message: 'is required' }]);
+    const period = periodFrom(request, clock, 7 * DAY_MS);
+    const query = { ...period, flag, event, ...(ruleId !== '' && { ruleId }) };
+    const { variations, leftOut } = await conversionsOf(recordedIn(deps).store, place, query);
+    return {
+      variations: variations.map(conversionMessage),
+      startTime: timestampFromMs(period.from),
+      endTime: timestampFromMs(period.to),
+      leftOut,
+    };
+  };
+}
+
+function healthsMethod(deps: AnalyticsServiceDeps) {
+  const { catalog, clock } = deps;
+  return async (request: wire.ListFlagHealthRequest, context: HandlerContext) => {
+    const place = figuresOf(catalog, context, request.parent);
+    const period = periodFrom(request, clock, DAY_MS);
+    const { store } = recordedIn(deps);
+    const { flags } = catalog.state(place.project);
+    const seen = await store.activity(place, period);
+    const known = seen.filter(({ flag, lastAt }) => lastAt >= period.from && flags.has(flag));
+    const binding = bindingOf(wire.ListFlagHealthRequestSchema, request);
+    const { pageToken } = request;
+    const asked = { pageToken, pageSize: Math.min(request.pageSize || HEALTHS, MAX_HEALTHS) };
+    const { items, nextPageToken, total } = pageOf(known, ({ flag }) => flag, asked, binding);
+    const healths: wire.FlagHealth[] = [];
+    for (const { flag } of items) {
+      expectWaiting(context);
+      const variations = await healthOf(store, place, { ...period, flag });
+      const name = settingsName(place.project, place.environment, flag);
+      healths.push(healthMessage(name, flag, variations, period, 1));
+    }
+    return { flags: healths, nextPageToken, totalSize: total };
   };
 }
 

@@ -43,7 +43,7 @@ const MAX_EXAMPLES = 20;
 
 /** What would be if something were changed: nothing is. */
 export function previewMethods(deps: AnalyticsServiceDeps): Previews {
-  const inTurn = oneAtATime(deps.clock);
+  const inTurn = oneAtATime(deps.clock, 'TOO_MANY_PREVIEWS');
   return { previewReach: inTurn(reachMethod(deps)), previewChange: inTurn(changeMethod(deps)) };
 }
 

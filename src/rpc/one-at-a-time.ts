@@ -10,17 +10,17 @@ const LONGEST_MS = 60_000;
 type Method<Request, Response> = (request: Request, context: HandlerContext) => Promise<Response>;
 
 /**
- * For previews: each lets the event loop go on now and then, but several together would take all that is left. What it
- * gives makes methods take turns; they reject with `exhausted` when too many wait already.
+ * For what looks at much: each lets the event loop go on now and then, but several together would take all that is left.
+ * What it gives makes methods take turns; they reject with `exhausted`, for this reason, when too many wait already.
  */
-export function oneAtATime(clock: Clock) {
+export function oneAtATime(clock: Clock, reason: 'TOO_MANY_PREVIEWS' | 'TOO_MANY_COUNTS') {
   const turns = new Turns(clock, { limit: 1, holdMs: LONGEST_MS });
   let present = 0;
   return <Request, Response>(method: Method<Request, Response>): Method<Request, Response> =>
     async (request, context) => {
       if (present > MAX_WAITING)
-        throw new FlagError('exhausted', 'too many look at previews already', {
-          reason: 'TOO_MANY_PREVIEWS',
+        throw new FlagError('exhausted', 'too many wait for such an answer already', {
+          reason,
           retryAfterMs: RETRY_AFTER_MS,
         });
       present++;

@@ -125,6 +125,31 @@ describe('health', () => {
     );
   });
 
+  test('tells of the two hundred variations that matter most, and how many others there are', async () => {
+    const evaluations = Array.from({ length: 250 }, (_, n) => ({
+      ...{ time: now - HOUR_MS, flag: 'checkout', variation: `v${n}`, subject: 'anna' },
+    }));
+    await record(service.store, 'q', { evaluations });
+    const { health } = await service.analytics.getFlagHealth({ name });
+    expect([health?.variations.length, health?.leftOut]).toEqual([200, 52]);
+    expect(health?.variations[0]?.variation).toBe('on');
+    const { variations, leftOut } = await service.analytics.getFlagConversions({ name, event: 'boom' });
+    expect([variations.length, leftOut]).toEqual([200, 52]);
+    expect(variations.slice(0, 2).map(({ variation }) => variation)).toEqual(['off', 'on']);
+  });
+
+  test('is worked out for one at a time, and refused when too many wait, but never for lack of a right', async () => {
+    const { analytics } = service.as({ ...ROOT, kind: 'web', project: 'shop', environment: 'production' });
+    const strangers = Array.from({ length: 25 }, () => errorOf(analytics.getFlagHealth({ name })));
+    const calls = Array.from({ length: 25 }, () => service.analytics.getFlagHealth({ name }));
+    const settled = await Promise.allSettled(calls);
+    for (const refused of await Promise.all(strangers))
+      expect(refused).toMatchObject({ code: Code.PermissionDenied });
+    const refused = settled.filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(25 - 17);
+    for (const each of refused) expect(each).toMatchObject({ reason: { code: Code.ResourceExhausted } });
+  });
+
   test('of all flags comes in small pages', async () => {
     const keys = Array.from({ length: 30 }, (_, n) => `flag-${String(n).padStart(2, '0')}`);
     for (const flagId of keys)

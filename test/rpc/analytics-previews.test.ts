@@ -154,7 +154,7 @@ test('previews are made one at a time, and refused when too many wait', async ()
   expect(refused).toHaveLength(25 - 17);
   for (const each of refused)
     expect(each).toMatchObject({
-      reason: { code: Code.ResourceExhausted, rawMessage: 'too many look at previews already' },
+      reason: { code: Code.ResourceExhausted, rawMessage: 'too many wait for such an answer already' },
     });
   expect((await service.analytics.previewReach({ parent, rule: {} })).total?.matched).toBe(4n);
 });

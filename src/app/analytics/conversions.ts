@@ -1,6 +1,6 @@
-import type { ExposureStore, Period, RecordedPlace } from '../../ports/exposure-store.ts';
+import type { ExposureStore, Period, RecordedPlace, VariationOutcome } from '../../ports/exposure-store.ts';
 import { noteOnSample } from './health.ts';
-import { type Estimate, LEAST_SUBJECTS, meanEstimate, rateEstimate } from './share.ts';
+import { type Estimate, LEAST_SUBJECTS, MOST_VARIATIONS, meanEstimate, rateEstimate } from './share.ts';
 
 /** How those who got a variation fared by one event. */
 export interface VariationConversion {
@@ -24,22 +24,33 @@ export interface ConversionQuery extends Period {
   readonly ruleId?: string;
 }
 
-/** Every variation that anybody got in the period, in code point order. */
+export interface Conversions {
+  /** In code point order: those that most subjects got in the period. */
+  readonly variations: readonly VariationConversion[];
+  /** So many others that anybody got. */
+  readonly leftOut: number;
+}
+
 export async function conversionsOf(
   store: Pick<ExposureStore, 'outcomes'>,
   place: RecordedPlace,
   query: ConversionQuery,
-): Promise<VariationConversion[]> {
+): Promise<Conversions> {
   const outcomes = await store.outcomes(place, query);
-  return outcomes.map(({ variation, subjects, affected, events, sum, sumOfSquares }) => {
-    const rate = rateEstimate(affected, subjects);
-    const mean = meanEstimate(subjects, sum, sumOfSquares);
-    return {
-      ...{ variation, subjects, converted: affected, events, sum },
-      ...(rate && { rate }),
-      ...(mean && { mean }),
-      sampleTooSmall: subjects < LEAST_SUBJECTS,
-      note: noteOnSample(subjects),
-    };
-  });
+  const most = new Set(outcomes.toSorted((a, b) => b.subjects - a.subjects).slice(0, MOST_VARIATIONS));
+  const shown = outcomes.filter((outcome) => most.has(outcome));
+  return { variations: shown.map(conversionIn), leftOut: outcomes.length - shown.length };
+}
+
+function conversionIn(outcome: VariationOutcome): VariationConversion {
+  const { variation, subjects, affected, events, sum, sumOfSquares } = outcome;
+  const rate = rateEstimate(affected, subjects);
+  const mean = meanEstimate(subjects, sum, sumOfSquares);
+  return {
+    ...{ variation, subjects, converted: affected, events, sum },
+    ...(rate && { rate }),
+    ...(mean && { mean }),
+    sampleTooSmall: subjects < LEAST_SUBJECTS,
+    note: noteOnSample(subjects),
+  };
 }

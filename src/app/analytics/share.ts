@@ -8,6 +8,9 @@ export interface Estimate extends Interval {
 /** Fewer subjects than this tell next to nothing about a rate. */
 export const LEAST_SUBJECTS = 100;
 
+/** So many variations are told of at most: those that a flag had over the years are not limited. */
+export const MOST_VARIATIONS = 200;
+
 /** Of a sample drawn without replacement from `known` altogether. */
 export interface Sampled {
   readonly sampled: number;

@@ -123,7 +123,8 @@ export function activityTable(flags: readonly FlagActivity[], paint: Paint): str
 /** The variations of one flag, the worst first. */
 export function healthText(health: FlagHealth, paint: Paint): string {
   const rows = health.variations.map((variation) => healthCells([], variation));
-  return [healthTable([], rows, health.variations, paint), ...notesOf(health.variations)].join('\n');
+  const notes = [...notesOf(health.variations), ...leftOutNote(health)];
+  return [healthTable([], rows, health.variations, paint), ...notes].join('\n');
 }
 
 /** The worst variation of each flag, the worst flag first. */
@@ -174,7 +175,7 @@ function notesOf(variations: readonly (VariationHealth | VariationConversion)[])
   return variations.filter(({ note }) => note !== '').map(({ variation, note }) => `* ${variation}: ${note}`);
 }
 
-export function conversionText({ variations }: GetFlagConversionsResponse): string {
+export function conversionText({ variations, leftOut }: GetFlagConversionsResponse): string {
   if (variations.length === 0) return 'nobody got any variation';
   const rows = variations.map(({ variation, subjects, rate, mean, sum, events, sampleTooSmall }) => [
     variationText(variation) + (sampleTooSmall ? ' *' : ''),
@@ -187,7 +188,11 @@ export function conversionText({ variations }: GetFlagConversionsResponse): stri
     mean === undefined ? '' : `${mean.value.toPrecision(3)} ± ${(mean.high - mean.value).toPrecision(2)}`,
   ]);
   const headings = ['VARIATION', 'SUBJECTS', 'RATE', '', '95 %', 'EVENTS', 'SUM', 'MEAN'];
-  return [table(headings, rows), ...notesOf(variations)].join('\n');
+  return [table(headings, rows), ...notesOf(variations), ...leftOutNote({ leftOut })].join('\n');
+}
+
+function leftOutNote({ leftOut }: { readonly leftOut: number }): string[] {
+  return leftOut > 0 ? [`${leftOut} more variations are left out`] : [];
 }
 
 /** `4.1–6.3%`. */

@@ -58,15 +58,18 @@ export function useMessage({ project, environment }: Place, use: UseOfFlag): wir
   });
 }
 
+/** With the worst `most` variations. */
 export function healthMessage(
   name: string,
   flag: string,
   variations: readonly VariationHealth[],
   { from, to }: Period,
+  most: number,
 ): wire.FlagHealth {
   return create(wire.FlagHealthSchema, {
     ...{ name, flag, startTime: timestampFromMs(from), endTime: timestampFromMs(to) },
-    variations: variations.map(variationHealth),
+    variations: variations.slice(0, most).map(variationHealth),
+    leftOut: Math.max(0, variations.length - most),
   });
 }
 

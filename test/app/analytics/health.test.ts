@@ -99,7 +99,8 @@ describe('conversions', () => {
         { time: T, event: 'visit', subject: 'd', value: 100 },
       ],
     });
-    const [only] = await conversionsOf(store, HERE, { ...PERIOD, flag: 'a', event: 'order' });
+    const { variations } = await conversionsOf(store, HERE, { ...PERIOD, flag: 'a', event: 'order' });
+    const [only] = variations;
     expect(only).toMatchObject({ variation: 'on', subjects: 4, converted: 3, events: 5, sum: 6 });
     expect(only?.rate?.value).toBe(0.75);
     // 1, 2, 3, 0: mean 1.5, variance 5/3
@@ -117,9 +118,9 @@ describe('conversions', () => {
       events: [{ time: T, event: 'order', subject: 'b' }],
     });
     const query = { ...PERIOD, flag: 'a', event: 'order' };
-    expect(await conversionsOf(store, HERE, { ...query, ruleId: 'beta' })).toMatchObject([
-      { subjects: 1, converted: 0 },
-    ]);
-    expect(await conversionsOf(store, HERE, query)).toMatchObject([{ subjects: 2, converted: 1 }]);
+    const byBeta = await conversionsOf(store, HERE, { ...query, ruleId: 'beta' });
+    expect(byBeta.variations).toMatchObject([{ subjects: 1, converted: 0 }]);
+    const { variations } = await conversionsOf(store, HERE, query);
+    expect(variations).toMatchObject([{ subjects: 2, converted: 1 }]);
   });
 });

@@ -2,6 +2,9 @@ import { FlagError } from '../core/errors.ts';
 import type { RecordedBatch } from './exposure-store.ts';
 
 export const HOUR_MS = 3_600_000;
+/** Of an event, either way. Sums of squares of such are still numbers, whatever is added up. */
+export const LARGEST_VALUE = 1e100;
+const LARGEST_WEIGHT = 2 ** 32;
 
 /** Throws `invalid` for a batch that no store takes: its numbers are none, or do not fit together. */
 export function checkBatch(batch: RecordedBatch): void {
@@ -14,7 +17,7 @@ export function checkBatch(batch: RecordedBatch): void {
   for (const { time, count, weight, flagVersion, revision } of evaluations) {
     demand(isIn(hour, time), 'an evaluation is of another hour');
     demand(
-      isCount(count) && count > 0 && weight >= 1 && weight < Infinity,
+      isCount(count) && count > 0 && weight >= 1 && weight <= LARGEST_WEIGHT,
       'an evaluation counts for nothing',
     );
     demand(isCount(flagVersion) && isCount(revision), 'a version is not whole');
@@ -22,7 +25,7 @@ export function checkBatch(batch: RecordedBatch): void {
   for (const { time, count, value } of events) {
     demand(isIn(hour, time), 'an event is of another hour');
     demand(isCount(count) && count > 0, 'an event counts for nothing');
-    demand(value === undefined || Number.isFinite(value), 'the value of an event is no number');
+    demand(value === undefined || Math.abs(value) <= LARGEST_VALUE, 'the value of an event is no number');
   }
   for (const { seenAt } of contexts) demand(isCount(seenAt), 'the time of a context is not whole');
   for (const { units: lost, sequence: of } of losses)

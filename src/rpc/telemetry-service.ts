@@ -60,7 +60,7 @@ async function take<Item>(
   if (reports === undefined || state?.recording?.disabled === true) throw recordingOff();
   const { good, rejected } = readAll(items, heldAgainst, read);
   const patienceMs = Math.min(LONGEST_PATIENCE_MS, (call.timeoutMs() ?? Infinity) * PATIENCE_SHARE);
-  return answer(await reports.take(place, good, patienceMs), rejected);
+  return answer(await reports.take(place, good, patienceMs, isWeb), rejected);
 }
 
 function readAll<Item>(items: readonly Item[], place: ReportPlace, read: Read<Item>) {

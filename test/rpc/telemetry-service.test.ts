@@ -180,6 +180,18 @@ describe('an exposure', () => {
     expect(await client.reportExposures({ exposures })).toMatchObject({ acceptedCount: 1 });
     expect(recorder.accepted).toBe(2);
   });
+
+  test('under an id that somebody with a web key took before counts all the same', async () => {
+    const exposures = [{ id: 'order-17', flagKey: 'checkout' }];
+    const many = Array.from({ length: 1_000 }, (_, index) => ({ id: `${index}`, flagKey: 'checkout' }));
+    expect(await clientOf(SERVER).reportExposures({ exposures })).toMatchObject({ acceptedCount: 1 });
+    expect(await clientOf(WEB).reportExposures({ exposures })).toMatchObject({ acceptedCount: 1 });
+    for (let call = 0; call < 45; call++) {
+      const others = many.map((one) => ({ ...one, id: `${call} ${one.id}` }));
+      await clientOf(WEB).reportExposures({ exposures: others });
+    }
+    expect(await clientOf(SERVER).reportExposures({ exposures })).toMatchObject({ repeatedCount: 1 });
+  });
 });
 
 describe('an event', () => {
@@ -201,6 +213,7 @@ describe('an event', () => {
     ['without a name', { name: '' }, 'name'],
     ['with a name that is too long', { name: 'x'.repeat(101) }, 'name'],
     ['with a value that is no number', { name: 'order', value: Number.NaN }, 'value'],
+    ['with a value that nothing can be added to', { name: 'order', value: -1e300 }, 'value'],
     ['about a flag that does not exist', { name: 'order', flagKey: 'nothing' }, 'flag_key'],
   ])('%s is rejected alone', async (_, event, field) => {
     const answer = await clientOf(SERVER).reportEvents({ events: [event, { name: 'order' }] });
@@ -221,10 +234,25 @@ describe('a report', () => {
   test('of a thousand things by people with long names is taken in pieces', async () => {
     const items = Array.from({ length: 1_000 }, (_, index) => ({
       flagKey: 'checkout',
-      context: { targetingKey: `${index}`.padEnd(600, '\u0001') },
+      context: { targetingKey: `${index}`.padEnd(100, '\u0001') },
     }));
     const answer = await clientOf(SERVER).reportExposures({ exposures: items });
     expect(answer.acceptedCount).toBe(1_000);
+    for (const bytes of queue.kept.values()) expect(bytes.length).toBeLessThan(512 * 1024);
+  });
+
+  test('is never more than the queue takes, whatever is in it', async () => {
+    const keptAttributes = Array.from({ length: 50 }, (_, index) => `attribute-${index}`);
+    await service.projects.updateEnvironment({
+      environment: { name: production, recording: { keptAttributes } },
+    });
+    const attributes = Object.fromEntries(keptAttributes.map((name) => [name, '鍵'.repeat(950)]));
+    const long = Array.from({ length: 18 }, (_, index) => ({
+      ...{ flagKey: 'checkout', context: { targetingKey: `${index}`.padEnd(4_000, '\u0001') } },
+    }));
+    const exposures = [...long, { flagKey: 'checkout', context: { targetingKey: 'ann', attributes } }];
+    const answer = await clientOf(SERVER).reportExposures({ exposures });
+    expect(answer.acceptedCount).toBe(19);
     for (const bytes of queue.kept.values()) expect(bytes.length).toBeLessThan(512 * 1024);
   });
 

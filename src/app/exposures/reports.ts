@@ -30,36 +30,41 @@ export class Reports {
   readonly #recorder: Recorder;
   readonly #clock: Clock;
   readonly #ids: ReportedIds;
+  /** Of those whose key anybody may have: they neither take the names of others nor push them out of memory. */
+  readonly #publicIds: ReportedIds;
 
   constructor(recorder: Recorder, clock: Clock) {
     this.#recorder = recorder;
     this.#clock = clock;
     this.#ids = new ReportedIds(clock);
+    this.#publicIds = new ReportedIds(clock);
   }
 
   /**
    * Rejects with `exhausted` when there is no room: then nothing was accepted. Rejects with `unavailable` when it takes
    * longer than `patienceMs` until all is durable: then it may still become so, and to report it again under the same ids
-   * is safe.
+   * is safe. `isPublic` says that anybody may have the key of whoever reports.
    */
   async take(
     place: RecordedPlace,
     reported: readonly Reported[],
     patienceMs: number,
+    isPublic = false,
   ): Promise<ReportOutcome> {
+    const ids = isPublic ? this.#publicIds : this.#ids;
     const { promise: landing, resolve, reject } = Promise.withResolvers<void>();
     landing.catch(() => undefined);
     const fresh: Reported[] = [];
     const earlier: Promise<void>[] = [];
     for (const each of reported) {
       const name = each.id && `${place.project}/${place.environment} ${each.item.kind} ${each.id}`;
-      const known = name === '' ? undefined : this.#ids.landing(name);
+      const known = name === '' ? undefined : ids.landing(name);
       if (known !== undefined) {
         earlier.push(known);
         continue;
       }
       fresh.push(each);
-      if (name !== '') this.#ids.add(name, landing);
+      if (name !== '') ids.add(name, landing);
     }
     if (fresh.length === 0) resolve();
     else this.#recorder.reported({ place, ...sorted(fresh) }).then(resolve, reject);

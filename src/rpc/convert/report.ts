@@ -5,6 +5,7 @@ import type { ContextLimits } from '../../app/decisions.ts';
 import type { Reported } from '../../app/exposures/reports.ts';
 import type { CompiledFlag } from '../../core/compile-flag.ts';
 import { FlagError, type Violation } from '../../core/errors.ts';
+import { LARGEST_VALUE } from '../../ports/batch-check.ts';
 import type { ExposureSource, EventKind as KindOfEvent } from '../../ports/exposure-store.ts';
 import { contextFrom } from './context.ts';
 import { errorCodes, pairing, reasons } from './enums.ts';
@@ -67,8 +68,9 @@ export function eventFrom(message: Event, place: ReportPlace, mistakes: Mistakes
   checkId(id, mistakes);
   if (name === '' || name.length > LONGEST_NAME || CONTROL.test(name) || !name.isWellFormed())
     mistakes.push({ path: 'name', message: `must be text of 1 to ${LONGEST_NAME} characters` });
-  if (value !== undefined && !Number.isFinite(value))
-    mistakes.push({ path: 'value', message: 'must be a finite number' });
+  // What somebody says is added to what others said: nobody may make a sum of it that is no number.
+  if (value !== undefined && !(Math.abs(value) <= LARGEST_VALUE))
+    mistakes.push({ path: 'value', message: `must be a number from -${LARGEST_VALUE} to ${LARGEST_VALUE}` });
   if (flagKey !== '') flagIn(flagKey, place, mistakes);
   const context = contextIn(message.context, place, mistakes);
   const time = timeIn(message.time, place, mistakes);

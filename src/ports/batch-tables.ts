@@ -15,21 +15,23 @@ export interface BatchTables {
   /** Hours since the epoch. */
   readonly hour: number;
   readonly accepted: number;
-  readonly outcomes: readonly OutcomeEntry[];
+  /** In lists, `null` is an answer that is not recorded. */
+  readonly outcomes: readonly (OutcomeEntry | null)[];
   readonly kinds: readonly KindEntry[];
   readonly subjects: readonly string[];
   /**
-   * What calls answered for many flags: for each place, the indexes of the outcomes that were answered there. -1 for an
-   * answer that is not recorded.
+   * What calls answered for many flags: the index of the first outcome, and how many of them each place has. They follow
+   * one another.
    */
-  readonly lists: readonly (readonly (readonly number[])[])[];
-  /** What one call answered: a list by its index, and for each of its places which outcome it was, from `FIRST_CODE` on. */
-  readonly picks: readonly (readonly [number, string])[];
+  readonly lists: readonly (readonly [number, readonly number[]])[];
   /**
-   * Four numbers each: milliseconds since the row before (the first: since the hour began; may be negative), kind,
-   * subject, and what was answered: an outcome from 0 up, or from -1 down a pick.
+   * What one call answered: a list by its index, and which outcome of its place each answer was. These codes are written
+   * bit by bit, the lowest bit of all places first; bits that nobody has are left out. Five places are one character, from
+   * `FIRST_CODE` on, and the lowest of its bits is the first place.
    */
-  readonly rows: readonly number[];
+  readonly picks: readonly (readonly [number, string])[];
+  /** As `rowsText` writes them. */
+  readonly rows: string;
   /** Three numbers each, for rows that are not just one: the row, its count, its weight. */
   readonly many: readonly number[];
   readonly events: readonly EventEntry[];
@@ -54,11 +56,12 @@ export type ContextEntry = readonly [number, JsonObject, number];
 /** Reason, units, and the batch that they were in. */
 export type LossEntry = readonly [LossReason, number] | readonly [LossReason, number, number];
 
-export const BATCH_FORMAT = 1;
-export const NUMBERS_PER_ROW = 4;
-/** The code of `0`; no more than 40 characters from there on, none of which JSON writes in another way. */
+export const BATCH_FORMAT = 2;
+/** The character that says five zeros. JSON writes none of those from here to 31 more in another way. */
 export const FIRST_CODE = 48;
-export const MOST_CODES = 40;
+export const CODES_PER_CHARACTER = 5;
+/** Outcomes of a place. */
+export const MOST_CODES = 32;
 export const HOUR_MS = 3_600_000;
 
 /** What no batch exceeds. Whoever reads one refuses more, before doing any work for it. */

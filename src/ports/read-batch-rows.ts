@@ -1,15 +1,7 @@
-import {
-  countIn,
-  type Entry,
-  itemAt,
-  listIn,
-  numberIn,
-  positiveIn,
-  unreadable,
-  wholeIn,
-} from './batch-fields.ts';
-import { FIRST_CODE, HOUR_MS, NUMBERS_PER_ROW } from './batch-tables.ts';
+import { countIn, type Entry, itemAt, listIn, numberIn, positiveIn, unreadable } from './batch-fields.ts';
+import { CODES_PER_CHARACTER, FIRST_CODE, HOUR_MS, MOST_CODES } from './batch-tables.ts';
 import type { RecordedEvaluation } from './exposure-store.ts';
+import { rowsIn } from './row-text.ts';
 
 type OutcomeFields = Pick<
   RecordedEvaluation,
@@ -17,74 +9,122 @@ type OutcomeFields = Pick<
 >;
 type KindFields = Pick<RecordedEvaluation, 'revision' | 'source' | 'client'>;
 
+/** In a list: an answer that was not to be recorded. */
+const NOTHING = undefined;
+type Listed = OutcomeFields | typeof NOTHING;
+
 /** The tables that rows are made of; what is not read yet is `Entry`. */
 export interface RowTables {
   /** When the hour began. */
   readonly start: number;
-  readonly outcomes: readonly OutcomeFields[];
+  readonly outcomes: readonly Listed[];
   readonly kinds: readonly KindFields[];
   readonly subjects: readonly string[];
   readonly lists: Entry;
   readonly picks: Entry;
-  readonly rows: Entry;
+  readonly rows: string;
   readonly many: Entry;
 }
 
 type Amount = Pick<RecordedEvaluation, 'count' | 'weight'>;
 
-/** In a list: an answer that was not to be recorded. */
-const NOTHING = undefined;
-type Listed = OutcomeFields | typeof NOTHING;
+/** How many bits a code has. */
+const CODE_BITS = Math.log2(MOST_CODES);
 
 const ONE: Amount = { count: 1, weight: 1 };
 
 /** The evaluations one by one, in their order. Throws `invalid` before making more than `most`. */
 export function evaluationsIn(tables: RowTables, most: number): readonly RecordedEvaluation[] {
-  const { start, outcomes, kinds, subjects, rows } = tables;
-  if (rows.length % NUMBERS_PER_ROW !== 0 || rows.length / NUMBERS_PER_ROW > most)
-    throw unreadable('there are too many rows, or half of one');
-  const amounts = amountsIn(tables.many, rows.length / NUMBERS_PER_ROW);
+  const { start, outcomes, kinds, subjects } = tables;
+  const rows = rowsIn(tables.rows, most);
+  const amounts = amountsIn(tables.many, rows.length);
   const picks = picksIn(tables, most);
   const evaluations: RecordedEvaluation[] = [];
   let time = start;
-  for (let at = 0; at < rows.length; at += NUMBERS_PER_ROW) {
-    time += wholeIn(rows[at], 'time');
+  for (const [index, [sinceLast, kindIndex, subjectIndex, what]] of rows.entries()) {
+    time += sinceLast;
     if (time < start || time >= start + HOUR_MS) throw unreadable('a row is of another hour');
-    const { revision, source, client } = itemAt(kinds, rows[at + 1], 'kind');
-    const subject = itemAt(subjects, rows[at + 2], 'subject');
-    const { count, weight } = amounts.get(at / NUMBERS_PER_ROW) ?? ONE;
-    const what = wholeIn(rows[at + 3], 'outcome');
+    const { revision, source, client } = itemAt(kinds, kindIndex, 'kind');
+    const subject = itemAt(subjects, subjectIndex, 'subject');
+    const { count, weight } = amounts.get(index) ?? ONE;
     const answered = what < 0 ? itemAt(picks, -1 - what, 'pick') : undefined;
     if (evaluations.length + (answered?.length ?? 1) > most)
       throw unreadable('there are too many evaluations');
     const rest = { time, revision, source, client, subject, count, weight };
-    if (answered === undefined) evaluations.push({ ...itemAt(outcomes, what, 'outcome'), ...rest });
+    if (answered === undefined) evaluations.push({ ...toldAt(outcomes, what), ...rest });
     else for (const outcome of answered) if (outcome !== NOTHING) evaluations.push({ ...outcome, ...rest });
   }
   return evaluations;
 }
 
+function toldAt(outcomes: readonly Listed[], index: number): OutcomeFields {
+  const outcome = outcomes[index];
+  if (outcome === NOTHING) throw unreadable('a row has no outcome');
+  return outcome;
+}
+
 /** What each pick stands for. There is no use in more of them than in rows, so they may not be longer together. */
 function picksIn({ outcomes, lists, picks }: RowTables, most: number): readonly (readonly Listed[])[] {
-  const listed = (index: unknown): Listed =>
-    index === -1 ? NOTHING : itemAt(outcomes, index, 'outcome of a list');
-  const read = lists.map((list) =>
-    listIn(list, 'list').map((place) => listIn(place, 'place of a list').map(listed)),
-  );
+  let room = most;
+  const read = lists.map((value) => {
+    const list = placesIn(value, outcomes.length);
+    room -= list.length;
+    if (room < 0) throw unreadable('there are too many places');
+    return list;
+  });
   let left = most;
   return picks.map((value) => {
-    const [index, codes] = listIn(value, 'pick');
+    const [index, text] = listIn(value, 'pick');
     const list = itemAt(read, index, 'list');
     left -= list.length;
     if (left < 0) throw unreadable('there are too many evaluations');
-    if (typeof codes !== 'string' || codes.length !== list.length)
-      throw unreadable('a pick is not as long as its list');
-    return list.map((place, at) => {
-      const code = codes.charCodeAt(at) - FIRST_CODE;
-      if (code < 0 || code >= place.length) throw unreadable('a pick is not in its list');
-      return place[code];
+    const codeAt = codesIn(text, list.length);
+    return list.map(({ first, count }, place) => {
+      const code = codeAt(place);
+      if (code >= count) throw unreadable('a pick is not in its list');
+      return outcomes[first + code];
     });
   });
+}
+
+interface Place {
+  /** The index of its first outcome. */
+  readonly first: number;
+  readonly count: number;
+}
+
+function placesIn(value: unknown, outcomes: number): readonly Place[] {
+  const [start, counts] = listIn(value, 'list');
+  let next = countIn(start, 'first outcome of a list');
+  return listIn(counts, 'counts of a list').map((value) => {
+    const first = next;
+    const count = countIn(value, 'count of outcomes');
+    next += count;
+    if (next > outcomes) throw unreadable('a list is longer than the outcomes');
+    return { first, count };
+  });
+}
+
+/** Says the code of each of so many places. */
+function codesIn(text: unknown, places: number): (place: number) => number {
+  const perBit = Math.ceil(places / CODES_PER_CHARACTER);
+  if (
+    typeof text !== 'string' ||
+    text.length > perBit * CODE_BITS ||
+    (perBit > 0 && text.length % perBit !== 0)
+  )
+    throw unreadable('a pick is not as long as its list');
+  const bits = perBit === 0 ? 0 : text.length / perBit;
+  return (place) => {
+    let code = 0;
+    for (let bit = 0; bit < bits; bit++) {
+      const character = text.charCodeAt(bit * perBit + Math.floor(place / CODES_PER_CHARACTER)) - FIRST_CODE;
+      if (character < 0 || character >= 2 ** CODES_PER_CHARACTER)
+        throw unreadable('a pick has no such character');
+      code |= ((character >> (place % CODES_PER_CHARACTER)) & 1) << bit;
+    }
+    return code;
+  };
 }
 
 function amountsIn(many: Entry, rows: number): ReadonlyMap<number, Amount> {

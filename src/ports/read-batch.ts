@@ -60,11 +60,13 @@ export function readBatch(bytes: Uint8Array, id: string): Omit<RecordedBatch, 'd
     {
       start: startOf(hour),
       subjects,
-      outcomes: listIn(fields.get('outcomes'), 'outcomes').map(outcomeIn),
+      outcomes: listIn(fields.get('outcomes'), 'outcomes').map((one) =>
+        one === null ? undefined : outcomeIn(one),
+      ),
       kinds: listIn(fields.get('kinds'), 'kinds').map(kindIn),
       lists: listIn(fields.get('lists'), 'lists'),
       picks: listIn(fields.get('picks'), 'picks'),
-      rows: listIn(fields.get('rows'), 'rows'),
+      rows: rowsTextIn(fields.get('rows')),
       many: listIn(fields.get('many'), 'many'),
     },
     BATCH_LIMITS.items - eventEntries.length,
@@ -94,6 +96,11 @@ function fieldsIn(bytes: Uint8Array): ReadonlyMap<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw unreadable('it is not an object');
   return new Map(Object.entries(value));
+}
+
+function rowsTextIn(value: unknown): string {
+  if (typeof value !== 'string') throw unreadable('rows must be a text');
+  return value;
 }
 
 function startOf(hour: number): number {

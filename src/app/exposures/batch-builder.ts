@@ -1,21 +1,11 @@
-import type { JsonObject } from '../../core/model.ts';
 import type { Outcome } from '../../core/outcome.ts';
-import {
-  BATCH_FORMAT,
-  type BatchTables,
-  type ContextEntry,
-  type EventEntry,
-  HOUR_MS,
-  type KindEntry,
-  NUMBERS_PER_ROW,
-} from '../../ports/batch-tables.ts';
-import type {
-  DeclaredLoss,
-  ExposureSource,
-  RecordedEvent,
-  RecordedPlace,
-} from '../../ports/exposure-store.ts';
-import { OutcomeLists } from './outcome-lists.ts';
+import { BATCH_FORMAT, HOUR_MS } from '../../ports/batch-tables.ts';
+import type { DeclaredLoss, ExposureSource, RecordedPlace } from '../../ports/exposure-store.ts';
+import { ROW_BYTES, rowsText, writeRow } from '../../ports/row-text.ts';
+import type { AnswerSheet } from './answer-sheet.ts';
+import { DistinctPieces } from './distinct-pieces.ts';
+import type { JsonBytes } from './json-bytes.ts';
+import { outcomeText } from './outcome-text.ts';
 
 /** Who was told something, by which way, when. */
 export interface Occasion {
@@ -40,44 +30,55 @@ const MOST_ROWS = 4_000;
 /** Of outcomes, told one by one. */
 const MOST_ITEMS = 18_000;
 const MOST_BYTES = 220 * 1024;
-const ROW_BYTES = 18;
-/** Everything else takes more than one byte in JSON: six at most. */
-const NOT_PLAIN = /[^ !#-[\]-~]/;
+const COMMA = Buffer.from(',');
+const SUBJECTS = Buffer.from('],"subjects":[');
+const PICKS = Buffer.from('],"picks":[');
+const FIRST_ROWS = 32;
 
-/** Collects what was recorded of one environment in one hour, in tables, until it is a batch. */
+/**
+ * Collects what was recorded of one environment in one hour until it is a batch. All of it is written as JSON at once,
+ * into memory that is used again: nothing of what is recorded is kept, and little is left to do in the end.
+ */
 export class BatchBuilder {
-  readonly place: RecordedPlace;
-  readonly hour: number;
-  /** Evaluations and events so far. */
+  place: RecordedPlace = { project: '', environment: '' };
+  hour = 0;
+  /** Evaluations so far. */
   units = 0;
-  /** About how large it will be. */
-  bytes = 400;
-  readonly #outcomes = new OutcomeLists();
-  readonly #kinds: KindEntry[] = [];
-  readonly #kindIndexes = new Map<string, number>();
-  #lastKind = -1;
-  readonly #subjects = new Map<string, number>();
-  readonly #rows: number[] = [];
+  #items = 0;
+  #rows = 0;
+  #lastTime = 0;
+  /** Of what is told by its text in the end. */
+  #textBytes = 0;
+  #rowBytes = new Uint8Array(FIRST_ROWS * ROW_BYTES);
+  #rowsEnd = 0;
+  readonly #subjects = new DistinctPieces();
+  readonly #picks = new DistinctPieces();
+  readonly #outcomes = new Map<Outcome, number>();
+  /** In the order in which they are needed, and how long each was when it was counted. */
+  readonly #lists = new Map<AnswerSheet, { readonly index: number; bytes: number }>();
+  readonly #kinds: string[] = [];
+  #lastKind: Pick<Occasion, 'revision' | 'source' | 'client'> | undefined;
+  #lastKindIndex = 0;
   readonly #many = new Map<number, { count: number; readonly weight: number }>();
   /** Rows by what they say; undefined while equal ones are not put together. */
   #equal: Map<string, number> | undefined;
-  readonly #events: EventEntry[] = [];
-  readonly #contexts: ContextEntry[] = [];
-  #lastTime: number;
+  readonly #contexts: string[] = [];
 
-  constructor(place: RecordedPlace, hour: number) {
+  /** For a new batch. */
+  begin(place: RecordedPlace, hour: number): void {
     this.place = place;
     this.hour = hour;
     this.#lastTime = hour * HOUR_MS;
   }
 
+  /** About how large it will be. */
+  get bytes(): number {
+    const { json } = this.#subjects;
+    return 400 + this.#textBytes + 1.4 * this.#rowsEnd + json.length + this.#picks.json.length;
+  }
+
   get isFull(): boolean {
-    return (
-      this.#rows.length >= MOST_ROWS * NUMBERS_PER_ROW ||
-      this.#events.length >= MOST_ROWS ||
-      this.#outcomes.items >= MOST_ITEMS ||
-      this.bytes >= MOST_BYTES
-    );
+    return this.#rows >= MOST_ROWS || this.#items >= MOST_ITEMS || this.bytes >= MOST_BYTES;
   }
 
   /** From now on equal evaluations become one row with a count. */
@@ -86,91 +87,137 @@ export class BatchBuilder {
   }
 
   addOutcome(occasion: Occasion, outcome: Outcome): void {
-    this.#add(occasion, this.#outcomes.indexOf(outcome), 1);
+    this.#add(occasion, this.#outcomes.get(outcome) ?? this.#newOutcome(outcome), 1);
   }
 
-  /** Those outcomes from `from` up to `to` that are to be recorded, as one row. At most 500 of them. */
-  addOutcomes(occasion: Occasion, outcomes: readonly Outcome[], from: number, to: number): number {
-    const pick = this.#outcomes.pickOf(outcomes, from, to);
-    if (pick.units > 0) this.#add(occasion, -1 - pick.index, pick.units);
-    return pick.units;
-  }
-
-  addEvent({ time, event, kind, subject, flag, value, count }: RecordedEvent): void {
-    const sinceStart = time - this.hour * HOUR_MS;
-    const about = this.#subjectIndex(subject);
-    this.#events.push([sinceStart, event, kind, about, flag ?? null, value ?? null, count]);
-    this.units += count;
-    this.bytes += sizeOf(event) + (flag?.length ?? 0) + 60;
+  /** What the sheet has just read, as one row. Returns how many evaluations that is. */
+  addPick(occasion: Occasion, sheet: AnswerSheet): number {
+    const units = sheet.units();
+    if (units === 0) return 0;
+    const { json } = this.#picks;
+    json.raw(`[${this.#listIndex(sheet)},"`);
+    sheet.writeCodes(json);
+    json.raw('"]');
+    this.#add(occasion, -1 - this.#picks.take(), units);
+    return units;
   }
 
   /** `text` is the attributes as JSON. */
-  addContext(subject: string, attributes: JsonObject, text: string, seenAt: number): void {
-    this.#contexts.push([this.#subjectIndex(subject), attributes, seenAt]);
-    this.bytes += 3 * text.length + 30;
+  addContext(subject: string, text: string, seenAt: number): void {
+    this.#contexts.push(`[${this.#subjects.text(subject)},${text},${seenAt}]`);
+    this.#textBytes += 3 * text.length + 30;
   }
 
   bytesOf({ process, sequence, accepted, losses }: BatchEnd): Uint8Array {
-    const many: number[] = [];
-    for (const [row, { count, weight }] of this.#many) many.push(row, count, weight);
-    const tables: Omit<BatchTables, 'outcomes'> = {
-      ...{ format: BATCH_FORMAT, process, sequence, ...this.place, hour: this.hour, accepted },
-      ...this.#outcomes.tables(),
-      ...{ kinds: this.#kinds, subjects: [...this.#subjects.keys()], rows: this.#rows, many },
-      ...{ events: this.#events, contexts: this.#contexts },
-      losses: losses.map(({ reason, units, sequence: of }) =>
-        of === undefined ? [reason, units] : [reason, units, of],
-      ),
-    };
-    const text = JSON.stringify(tables);
-    return Buffer.from(`${text.slice(0, -1)},"outcomes":${this.#outcomes.outcomesText()}}`);
+    const { project, environment } = this.place;
+    const head = { format: BATCH_FORMAT, process, sequence, project, environment, hour: this.hour, accepted };
+    const told = losses.map(({ reason, units, sequence: of }) =>
+      of === undefined ? [reason, units] : [reason, units, of],
+    );
+    const many = [...this.#many].map(([row, { count, weight }]) => `${row},${count},${weight}`);
+    const rows = rowsText(this.#rowBytes.subarray(0, this.#rowsEnd));
+    const { outcomes, lists } = this.#outcomesAndLists();
+    const tables = `"lists":${lists},"kinds":[${this.#kinds}],"rows":"${rows}","many":[${many}]`;
+    return Buffer.concat([
+      Buffer.from(`${JSON.stringify(head).slice(0, -1)},${tables},"outcomes":[`),
+      ...[outcomes, SUBJECTS, itemsIn(this.#subjects.json), PICKS, itemsIn(this.#picks.json)],
+      Buffer.from(`],"events":[],"contexts":[${this.#contexts}],"losses":${JSON.stringify(told)}}`),
+    ]);
+  }
+
+  /** Forgets everything, so that it serves for another batch. */
+  clear(): void {
+    this.units = 0;
+    this.#items = 0;
+    this.#rows = 0;
+    this.#textBytes = 0;
+    this.#rowsEnd = 0;
+    for (const part of [this.#subjects, this.#picks, this.#outcomes, this.#lists, this.#many]) part.clear();
+    this.#kinds.length = 0;
+    this.#lastKind = undefined;
+    this.#equal = undefined;
+    this.#contexts.length = 0;
   }
 
   #add(occasion: Occasion, what: number, units: number): void {
     const { time, subject, weight } = occasion;
     const kind = this.#kindIndex(occasion);
-    const about = this.#subjectIndex(subject);
-    const row = this.#rows.length / NUMBERS_PER_ROW;
+    const about = this.#subjects.text(subject);
     this.units += units;
-    if (this.#equal !== undefined) {
-      const key = `${kind} ${about} ${what} ${weight}`;
-      const same = this.#equal.get(key);
-      if (same !== undefined) {
-        const amount = this.#many.get(same);
-        if (amount === undefined) this.#many.set(same, { count: 2, weight });
-        else amount.count++;
-        return;
-      }
-      this.#equal.set(key, row);
-    }
-    this.#rows.push(time - this.#lastTime, kind, about, what);
+    this.#items += units;
+    if (this.#equal !== undefined && this.#isMerged(`${kind} ${about} ${what} ${weight}`, weight)) return;
+    if (weight !== 1) this.#many.set(this.#rows, { count: 1, weight });
+    this.#rows++;
+    if (this.#rowsEnd + ROW_BYTES > this.#rowBytes.length) this.#growRows();
+    this.#rowsEnd = writeRow(this.#rowBytes, this.#rowsEnd, time - this.#lastTime, kind, about, what);
     this.#lastTime = time;
-    if (weight !== 1) this.#many.set(row, { count: 1, weight });
-    this.bytes += ROW_BYTES + this.#outcomes.takeGrowth();
+  }
+
+  #growRows(): void {
+    const grown = new Uint8Array(2 * this.#rowBytes.length);
+    grown.set(this.#rowBytes);
+    this.#rowBytes = grown;
+  }
+
+  /** Whether there is a row that says the same; if not, the next one does. */
+  #isMerged(key: string, weight: number): boolean {
+    const same = this.#equal?.get(key);
+    if (same === undefined) {
+      this.#equal?.set(key, this.#rows);
+      return false;
+    }
+    const amount = this.#many.get(same);
+    if (amount === undefined) this.#many.set(same, { count: 2, weight });
+    else amount.count++;
+    return true;
   }
 
   #kindIndex({ revision, source, client }: Occasion): number {
-    const last = this.#kinds[this.#lastKind];
-    if (last !== undefined && last[0] === revision && last[1] === source && last[2] === client)
-      return this.#lastKind;
-    const key = `${revision} ${source} ${client}`;
-    const known = this.#kindIndexes.get(key) ?? this.#kinds.push([revision, source, client]) - 1;
-    if (known === this.#kinds.length - 1) this.bytes += sizeOf(client) + 20;
-    this.#kindIndexes.set(key, known);
-    this.#lastKind = known;
-    return known;
+    const last = this.#lastKind;
+    if (last?.revision === revision && last.source === source && last.client === client)
+      return this.#lastKindIndex;
+    const text = JSON.stringify([revision, source, client]);
+    const known = this.#kinds.indexOf(text);
+    this.#lastKind = { revision, source, client };
+    this.#lastKindIndex = known < 0 ? this.#kinds.push(text) - 1 : known;
+    if (known < 0) this.#textBytes += 3 * text.length;
+    return this.#lastKindIndex;
   }
 
-  #subjectIndex(subject: string): number {
-    const known = this.#subjects.get(subject);
-    if (known !== undefined) return known;
-    const index = this.#subjects.size;
-    this.#subjects.set(subject, index);
-    this.bytes += sizeOf(subject) + 3;
+  #newOutcome(outcome: Outcome): number {
+    const index = this.#outcomes.size;
+    this.#outcomes.set(outcome, index);
+    this.#textBytes += 2 * outcomeText(outcome).length;
     return index;
+  }
+
+  #listIndex(sheet: AnswerSheet): number {
+    const known = this.#lists.get(sheet);
+    const list = known ?? { index: this.#lists.size, bytes: 0 };
+    if (known === undefined) this.#lists.set(sheet, list);
+    this.#textBytes += sheet.bytes - list.bytes;
+    list.bytes = sheet.bytes;
+    return list.index;
+  }
+
+  /** The table of outcomes without its brackets, and that of the lists: theirs come after those that rows name themselves. */
+  #outcomesAndLists(): { readonly outcomes: Uint8Array; readonly lists: string } {
+    let first = this.#outcomes.size;
+    const outcomes: Uint8Array[] =
+      first === 0 ? [] : [Buffer.from([...this.#outcomes.keys()].map(outcomeText).join())];
+    const lists: string[] = [];
+    for (const sheet of this.#lists.keys()) {
+      const told = sheet.told();
+      if (outcomes.length > 0) outcomes.push(COMMA);
+      outcomes.push(told.outcomes);
+      lists.push(`[${first},${told.counts}]`);
+      first += told.count;
+    }
+    return { outcomes: Buffer.concat(outcomes), lists: `[${lists}]` };
   }
 }
 
-function sizeOf(text: string): number {
-  return NOT_PLAIN.test(text) ? 6 * text.length : text.length;
+/** Without the comma after the last one. */
+function itemsIn({ bytes, length }: JsonBytes): Buffer {
+  return bytes.subarray(0, Math.max(0, length - 1));
 }

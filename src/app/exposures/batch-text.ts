@@ -11,6 +11,7 @@ import {
 } from '../../ports/batch-tables.ts';
 import type { RecordedBatch, RecordedEvaluation } from '../../ports/exposure-store.ts';
 import { readBatch } from '../../ports/read-batch.ts';
+import { ROW_BYTES, rowsText, writeRow } from '../../ports/row-text.ts';
 import { IndexedTexts } from './indexed-texts.ts';
 
 /** What a process says in a batch; the rest is worked out from the bytes. */
@@ -44,13 +45,15 @@ function tablesOf(content: BatchContent): BatchTables {
   const kinds = new IndexedTexts<KindEntry>();
   const subjects = new IndexedTexts<string>();
   const start = hour * HOUR_MS;
-  const rows: number[] = [];
+  const rows = new Uint8Array(evaluations.length * ROW_BYTES);
+  let end = 0;
   const many: number[] = [];
   let before = start;
   for (const [index, evaluation] of evaluations.entries()) {
     const { time, revision, source, client, subject, count, weight } = evaluation;
     const kind = kinds.of([revision, source, client]);
-    rows.push(time - before, kind, subjects.of(subject), outcomes.of(outcomeEntry(evaluation)));
+    const [about, what] = [subjects.of(subject), outcomes.of(outcomeEntry(evaluation))];
+    end = writeRow(rows, end, time - before, kind, about, what);
     if (count !== 1 || weight !== 1) many.push(index, count, weight);
     before = time;
   }
@@ -66,7 +69,7 @@ function tablesOf(content: BatchContent): BatchTables {
   return {
     ...{ format: BATCH_FORMAT, process, sequence, ...place, hour, accepted },
     ...{ outcomes: outcomes.all, kinds: kinds.all, subjects: subjects.all, lists: [], picks: [] },
-    ...{ rows, many, events: told, contexts: known },
+    ...{ rows: rowsText(rows.subarray(0, end)), many, events: told, contexts: known },
     losses: content.losses.map(
       ({ reason, units, sequence: of }): LossEntry =>
         of === undefined ? [reason, units] : [reason, units, of],

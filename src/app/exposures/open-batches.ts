@@ -2,13 +2,18 @@ import { HOUR_MS } from '../../ports/batch-tables.ts';
 import type { RecordedPlace } from '../../ports/exposure-store.ts';
 import { BatchBuilder } from './batch-builder.ts';
 
+const MOST_SPARE = 2;
+
 /** The batches that are being filled, one for each environment and hour. */
 export class OpenBatches {
   readonly #byKey = new Map<string, BatchBuilder>();
+  /** Their memory is used again. */
+  readonly #spare: BatchBuilder[] = [];
   readonly #close: (builder: BatchBuilder) => void;
   #last: BatchBuilder | undefined;
   #lastKey = '';
 
+  /** What is told to be closed may not be kept. */
   constructor(close: (builder: BatchBuilder) => void) {
     this.#close = close;
   }
@@ -30,8 +35,12 @@ export class OpenBatches {
     if (this.#last !== undefined && this.#lastKey === key && this.#last.hour === hour) return this.#last;
     const name = `${key} ${hour}`;
     const { project, environment } = place;
-    const builder = this.#byKey.get(name) ?? new BatchBuilder({ project, environment }, hour);
-    this.#byKey.set(name, builder);
+    let builder = this.#byKey.get(name);
+    if (builder === undefined) {
+      builder = this.#spare.pop() ?? new BatchBuilder();
+      builder.begin({ project, environment }, hour);
+      this.#byKey.set(name, builder);
+    }
     this.#last = builder;
     this.#lastKey = key;
     return builder;
@@ -49,5 +58,7 @@ export class OpenBatches {
     this.#byKey.delete(name);
     if (this.#last === builder) this.#last = undefined;
     this.#close(builder);
+    builder.clear();
+    if (this.#spare.length < MOST_SPARE) this.#spare.push(builder);
   }
 }

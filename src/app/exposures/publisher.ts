@@ -24,6 +24,7 @@ export interface PublisherParts {
 }
 
 const MOST_IN_FLIGHT = 64;
+const MOST_HELD = 32;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 /** What a parcel takes beside its bytes: the objects around them. */
@@ -40,6 +41,8 @@ export class Publisher implements Disposable {
   retries = 0;
   readonly #parts: PublisherParts;
   readonly #waiting: Outgoing[] = [];
+  /** So many of those that wait, from the first on, are to be sent. */
+  #released = 0;
   #inFlight = 0;
   /** How many may be under way: few at first after a failure. */
   #window = MOST_IN_FLIGHT;
@@ -63,9 +66,21 @@ export class Publisher implements Disposable {
     return this.#failures;
   }
 
+  /** Something waits for `send`. */
+  get isHolding(): boolean {
+    return this.#waiting.length > this.#released;
+  }
+
+  /** It is sent when `send` is called, or when there are many. */
   add(parcel: Outgoing): void {
     this.bytes += sizeOf(parcel);
     this.#waiting.push(parcel);
+    if (this.#waiting.length - this.#released >= MOST_HELD) this.send();
+  }
+
+  /** Sends all that was added: what goes together costs a queue less than one by one. */
+  send(): void {
+    this.#released = this.#waiting.length;
     this.#pump();
   }
 
@@ -83,9 +98,15 @@ export class Publisher implements Disposable {
   }
 
   #pump(): void {
-    while (!this.#isOver && this.#pause === undefined && this.#inFlight < this.#window) {
+    while (
+      !this.#isOver &&
+      this.#pause === undefined &&
+      this.#inFlight < this.#window &&
+      this.#released > 0
+    ) {
       const parcel = this.#waiting.shift();
       if (parcel === undefined) return;
+      this.#released--;
       this.#inFlight++;
       this.#publish(parcel).then(
         () => this.#landed(parcel),
@@ -115,6 +136,7 @@ export class Publisher implements Disposable {
     this.#inFlight--;
     this.retries++;
     this.#waiting.unshift(parcel);
+    this.#released++;
     this.#window = 1;
     if (this.#pause !== undefined || this.#isOver) return;
     if (this.#failures === 0) this.#parts.report('exposures are not taken, and wait', { error });

@@ -2,6 +2,7 @@ import { DEFAULT_RECORDING, type Recording } from '../../core/model.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 import type { RecordedPlace } from '../../ports/exposure-store.ts';
 import type { Catalog } from '../catalog.ts';
+import { AnswerSheets } from './answer-sheet.ts';
 import { SubjectNames } from './subject-names.ts';
 
 /** An environment, as it wants to be recorded. The same object as long as that does not change. */
@@ -18,6 +19,8 @@ export interface RecordedEnvironment extends RecordedPlace {
 export interface RecordedMoment {
   readonly environment: RecordedEnvironment;
   readonly revision: number;
+  /** What was answered to those who asked for many flags. */
+  readonly sheets: AnswerSheets;
 }
 
 /** Knows how each environment wants to be recorded. */
@@ -63,7 +66,11 @@ export class RecordedPlaces {
   }
 
   #newMoment(snapshot: Snapshot): RecordedMoment {
-    const moment = { environment: this.at(snapshot), revision: snapshot.revision };
+    const moment = {
+      environment: this.at(snapshot),
+      revision: snapshot.revision,
+      sheets: new AnswerSheets(),
+    };
     this.#moments.set(snapshot, moment);
     return moment;
   }

@@ -8,10 +8,9 @@ import type { ExposureSource, LossReason } from '../../ports/exposure-store.ts';
 import type { Catalog } from '../catalog.ts';
 import type { AcceptedNote } from './accepted-note.ts';
 import { Intake } from './intake.ts';
-import { isRecorded } from './outcome-lists.ts';
-import { type RecordedMoment, RecordedPlaces } from './recorded-places.ts';
+import { isRecorded } from './outcome-text.ts';
+import { RecordedPlaces } from './recorded-places.ts';
 import { type ReportedItems, Shipping } from './shipping.ts';
-import { WaitingRows } from './waiting-rows.ts';
 
 export interface RecorderParts {
   readonly catalog: Pick<Catalog, 'known'>;
@@ -28,38 +27,19 @@ export interface RecorderParts {
   readonly report: (problem: string, details: Readonly<Record<string, unknown>>) => void;
   /** From 0 up to 1. Default: `Math.random`. */
   readonly random?: () => number;
-  /** Calls a function as soon as there is nothing more urgent. Default: `setImmediate`. */
-  readonly soon?: (task: () => void) => void;
 }
 
 const TICK_MS = 200;
-/** So much is not left waiting for the next tick: what waits long costs the garbage collector more than it does here. */
-const ENOUGH = 500;
-const MOST_ROWS = 2_048;
-/** How much is put into batches at a time; one unit is a row, or some dozen outcomes of a list. */
-const SLICE = 1_000;
-const OUTCOMES_PER_UNIT = 32;
 
 /**
- * Records who was told what. Whoever evaluates leaves references here and goes on; everything else is done later, a slice
- * at a time. Never throws, never waits, and never takes more memory than it may: what it has to give up is counted.
+ * Records who was told what: it is written into a batch at once, and every so often the batches are sent. Never throws, never waits, and never takes more memory than it may: what it has to give up is counted.
  */
 export class Recorder implements AsyncDisposable {
   readonly #parts: RecorderParts;
   readonly #places: RecordedPlaces;
   readonly #shipping: Shipping;
   readonly #intake: Intake;
-  readonly #soon: (task: () => void) => void;
-  #rows: WaitingRows | undefined;
-  #spare: WaitingRows | undefined;
-  #draining: WaitingRows | undefined;
-  #drainedTo = 0;
-  /** How much there is in the rows that are not being drained. */
-  #waiting = 0;
   #timer: Disposable | undefined;
-  #isSoon = false;
-  /** What there is has waited for as long as it should. */
-  #isDue = false;
   #isOver = false;
 
   constructor(parts: RecorderParts) {
@@ -67,7 +47,6 @@ export class Recorder implements AsyncDisposable {
     this.#places = new RecordedPlaces(parts.catalog, parts.pepper);
     this.#shipping = new Shipping({ random: Math.random, ...parts, wake: () => this.#arm() });
     this.#intake = new Intake(this.#shipping, parts.clock);
-    this.#soon = parts.soon ?? ((task) => void setImmediate(task));
   }
 
   /** One answer. `client` is `name/version`, or empty. */
@@ -79,10 +58,14 @@ export class Recorder implements AsyncDisposable {
     nowMs: number,
     client = '',
   ): void {
-    if (isRecorded(outcome)) this.#push(source, this.#places.of(snapshot), outcome, context, nowMs, client);
+    if (!isRecorded(outcome) || this.#isOver) return;
+    const moment = this.#places.of(snapshot);
+    if (moment.environment.disabled) return;
+    this.#intake.one(source, moment, outcome, context, nowMs, client);
+    this.#arm();
   }
 
-  /** All that one caller was answered at once. Nobody may change the list. */
+  /** All that one caller was answered at once. */
   many(
     source: ExposureSource,
     snapshot: Snapshot,
@@ -91,7 +74,11 @@ export class Recorder implements AsyncDisposable {
     nowMs: number,
     client = '',
   ): void {
-    if (outcomes.length > 0) this.#push(source, this.#places.of(snapshot), outcomes, context, nowMs, client);
+    if (outcomes.length === 0 || this.#isOver) return;
+    const moment = this.#places.of(snapshot);
+    if (moment.environment.disabled) return;
+    this.#intake.many(source, moment, outcomes, context, nowMs, client);
+    this.#arm();
   }
 
   /** What somebody reports: resolves once it is durable. Rejects with `exhausted` when there is no room for it. */
@@ -123,91 +110,14 @@ export class Recorder implements AsyncDisposable {
     return this.#shipping.published;
   }
 
-  #push(
-    source: ExposureSource,
-    moment: RecordedMoment,
-    answer: Outcome | readonly Outcome[],
-    { targetingKey, attributes }: Context,
-    nowMs: number,
-    client: string,
-  ): void {
-    const { environment } = moment;
-    if (environment.disabled || this.#isOver) return;
-    this.#rows ??= new WaitingRows(MOST_ROWS);
-    const rows = this.#rows;
-    const at = rows.length;
-    rows.times[at] = nowMs;
-    rows.moments[at] = moment;
-    rows.sources[at] = source;
-    rows.answers[at] = answer;
-    rows.subjects[at] = targetingKey;
-    rows.clients[at] = client;
-    if (environment.keptAttributes.length > 0) rows.attributes[at] = attributes;
-    rows.length = at + 1;
-    this.#waiting += weightOf(answer);
-    if (at === 0) this.#arm();
-    if (rows.length === rows.capacity) this.#makeRoom();
-    else if (this.#waiting >= ENOUGH) this.#drainSoon();
-  }
-
   #arm(): void {
-    if (this.#isOver) return;
-    this.#timer ??= this.#parts.clock.after(TICK_MS, () => {
+    if (this.#timer !== undefined || this.#isOver) return;
+    this.#timer = this.#parts.clock.after(TICK_MS, () => {
       this.#timer = undefined;
-      this.#isDue = true;
-      this.#drainSoon();
+      this.#shipping.noteAccepted();
+      this.#shipping.tick();
+      if (this.#shipping.isBusy) this.#arm();
     });
-  }
-
-  #drainSoon(): void {
-    if (this.#isSoon) return;
-    this.#isSoon = true;
-    this.#soon(() => {
-      this.#isSoon = false;
-      this.#drain(SLICE);
-    });
-  }
-
-  /** More came at once than is usual; this caller has to wait a little. */
-  #makeRoom(): void {
-    if (this.#draining !== undefined) this.#drain(Number.POSITIVE_INFINITY);
-    this.#swap();
-    this.#drainSoon();
-  }
-
-  #swap(): void {
-    if (this.#rows === undefined || this.#rows.length === 0) return;
-    this.#draining = this.#rows;
-    this.#drainedTo = 0;
-    this.#waiting = 0;
-    this.#rows = this.#spare;
-    this.#spare = undefined;
-  }
-
-  #drain(budget: number): void {
-    if (this.#draining === undefined) this.#swap();
-    const rows = this.#draining;
-    let left = budget;
-    while (rows !== undefined && this.#drainedTo < rows.length && left > 0) {
-      const answer = rows.answers[this.#drainedTo];
-      if (answer !== undefined) left -= weightOf(answer);
-      this.#intake.take(rows, this.#drainedTo);
-      this.#drainedTo++;
-    }
-    this.#shipping.noteAccepted();
-    if (rows !== undefined && this.#drainedTo < rows.length) {
-      this.#drainSoon();
-      return;
-    }
-    if (rows !== undefined) {
-      rows.clear();
-      this.#spare = rows;
-      this.#draining = undefined;
-    }
-    if (this.#isDue) this.#shipping.tick();
-    this.#isDue = false;
-    if (this.#waiting >= ENOUGH) this.#drainSoon();
-    if (this.#waiting > 0 || this.#shipping.isBusy) this.#arm();
   }
 
   /** Brings everything to the queue, as far as that is possible in that time. What comes later is not recorded. */
@@ -215,8 +125,7 @@ export class Recorder implements AsyncDisposable {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#timer?.[Symbol.dispose]();
-    this.#drain(Number.POSITIVE_INFINITY);
-    if (this.#rows !== undefined) this.#drain(Number.POSITIVE_INFINITY);
+    this.#shipping.noteAccepted();
     await this.#shipping.finish(timeoutMs);
   }
 
@@ -224,10 +133,6 @@ export class Recorder implements AsyncDisposable {
     await this.stop(0);
     this.#shipping[Symbol.dispose]();
   }
-}
-
-function weightOf(answer: Outcome | readonly Outcome[]): number {
-  return Array.isArray(answer) ? 1 + answer.length / OUTCOMES_PER_UNIT : 1;
 }
 
 function stopped(): FlagError {

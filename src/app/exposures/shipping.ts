@@ -78,7 +78,7 @@ export class Shipping implements Disposable {
 
   /** There is something that waits for the next tick. */
   get isBusy(): boolean {
-    return this.#open.size > 0 || !this.losses.isTold;
+    return this.#open.size > 0 || !this.losses.isTold || this.#publisher.isHolding;
   }
 
   /** How much of the memory is taken: from 1 on there is none left. */
@@ -111,10 +111,12 @@ export class Shipping implements Disposable {
   tick(): void {
     const now = this.#parts.clock.monotonic();
     this.#openSince ??= now;
-    if (this.fill() >= MERGE_FROM && now - this.#openSince < MERGE_MS) return;
-    this.#openSince = undefined;
-    this.#open.closeAll();
-    if (!this.losses.isTold && this.fill() < 1) this.#tellLosses();
+    if (this.fill() < MERGE_FROM || now - this.#openSince >= MERGE_MS) {
+      this.#openSince = undefined;
+      this.#open.closeAll();
+      if (!this.losses.isTold && this.fill() < 1) this.#tellLosses();
+    }
+    this.#publisher.send();
   }
 
   /** Resolves once all is durable. Rejects with `exhausted`, and accepts nothing, when there is no room. */
@@ -143,6 +145,7 @@ export class Shipping implements Disposable {
       this.#send(place, units, bytes, (error) => (error === undefined ? resolve() : reject(error)));
       return promise;
     });
+    this.#publisher.send();
     await Promise.all(sent);
   }
 
@@ -150,6 +153,7 @@ export class Shipping implements Disposable {
   async finish(timeoutMs: number): Promise<void> {
     this.#open.closeAll();
     if (!this.losses.isTold) this.#tellLosses();
+    this.#publisher.send();
     if (timeoutMs > 0) {
       const { promise: late, resolve } = Promise.withResolvers<void>();
       using _timer = this.#parts.clock.after(timeoutMs, resolve);
@@ -163,7 +167,7 @@ export class Shipping implements Disposable {
   }
 
   #close(builder: BatchBuilder): void {
-    if (builder.units > 0) this.#send(builder.place, builder.units, (end: BatchEnd) => builder.bytesOf(end));
+    if (builder.units > 0) this.#send(builder.place, builder.units, (end) => builder.bytesOf(end));
   }
 
   #tellLosses(): void {

@@ -117,10 +117,10 @@ describe('a sample', () => {
       flags: [{ settings: { rules: [split()] } }],
     });
     recorded.queue.mood = 'unavailable';
-    await crowd(recorded, 0, 3_900);
+    await crowd(recorded, 0, 3_600);
     const filled = recorded.recorder.accepted;
     expect(recorded.recorder.lostFor('sampled')).toBe(0);
-    await crowd(recorded, 3_900, 6_500);
+    await crowd(recorded, 3_600, 6_200);
     expect(recorded.recorder.lostFor('sampled')).toBeGreaterThan(500);
     expect(recorded.recorder.lostFor('buffer_full')).toBe(0);
     recorded.queue.connect();

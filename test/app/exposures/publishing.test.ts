@@ -138,14 +138,23 @@ test('what was accepted is noted before anybody can store it', async () => {
   ]);
 });
 
-test('what was accepted is noted although nothing of it is sent yet', async () => {
-  const recorded = openRecording();
-  const { recorder, clock, queue, settle } = recorded;
+const ann = someone('ann');
+
+test('what was accepted is noted although the queue takes nothing of it', async () => {
+  const recorded = openRecording({ maxBytes: 2 ** 20 });
+  const { recorder, clock, queue } = recorded;
+  queue.mood = 'unavailable';
+  for (let user = 0; user < 3_000; user++) {
+    const context = someone(`${user} `.padEnd(200, 'x'));
+    recorder.one('call', recorded.snapshot(), recorded.outcome('checkout', context), context, clock.now());
+  }
+  await recorded.pass(3_000);
   const seen: number[] = [];
   recorded.onNote((accepted) => seen.push(accepted));
-  const ann = someone('ann');
-  for (let call = 0; call < 600; call++)
-    recorder.one('call', recorded.snapshot(), recorded.outcome('checkout', ann), ann, clock.now());
-  await settle();
-  expect([seen, queue.tries]).toEqual([[600], []]);
+  recorder.one('call', recorded.snapshot(), recorded.outcome('checkout', ann), ann, clock.now());
+  await recorded.pass();
+  expect([seen, recorder.publishedBatches]).toEqual([[3_001], 0]);
+  queue.connect();
+  await recorded.pass();
+  expect(recorded.batches().reduce((sum, { units }) => sum + units, 0)).toBe(3_001);
 });

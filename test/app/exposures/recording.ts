@@ -31,7 +31,6 @@ export function openRecording(options: RecordingOptions = {}) {
   const clock = createFakeClock(options.startMs ?? START);
   const queue = new ScriptedQueue();
   const reports: string[] = [];
-  const tasks: (() => void)[] = [];
   let noted: (accepted: number) => void = () => undefined;
   let state = stateOf(options);
   let snapshot = snapshotOf(state, 'production');
@@ -41,13 +40,9 @@ export function openRecording(options: RecordingOptions = {}) {
     report: (problem) => void reports.push(problem),
     random: () => 0.5,
     note: { note: (accepted) => noted(accepted) },
-    soon: (task) => void tasks.push(task),
   });
   const settle = async () => {
-    do {
-      for (const task of tasks.splice(0)) task();
-      await new Promise((resolve) => setImmediate(resolve));
-    } while (tasks.length > 0);
+    await new Promise((resolve) => setImmediate(resolve));
   };
   return {
     ...{ clock, queue, reports, recorder, settle },

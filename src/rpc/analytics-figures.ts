@@ -70,11 +70,12 @@ function useMethods(deps: AnalyticsServiceDeps): Pick<Figures, 'queryEvaluations
       const wanted = new Set(request.uses);
       const query = { ...periodFrom(request, clock, 30 * DAY_MS), unusedDays };
       const state = catalog.state(place.project);
-      const all = await useOfFlags(recordedIn(deps).store, state, place, query);
-      const shown = all.filter(({ use }) => wanted.size === 0 || wanted.has(flagUses.toWire(use)));
+      const { uses, warnings } = await useOfFlags(recordedIn(deps).store, state, place, query);
+      const shown = uses.filter(({ use }) => wanted.size === 0 || wanted.has(flagUses.toWire(use)));
       const binding = bindingOf(wire.ListFlagActivityRequestSchema, request);
       const { items, nextPageToken, total } = pageOf(shown, ({ flag }) => flag, request, binding);
-      return { flags: items.map((use) => useMessage(place, use)), nextPageToken, totalSize: total };
+      const flags = items.map((use) => useMessage(place, use));
+      return { flags, nextPageToken, totalSize: total, warnings: [...warnings] };
     },
   };
 }

@@ -4,6 +4,9 @@ import type { ExposureStore, FlagActivity, Period, RecordedPlace } from '../../p
 import type { ProjectState } from '../project-state.ts';
 import { inWholeSteps } from './period.ts';
 import { totalsOf, type VariationTotal } from './series.ts';
+import { type RecordsOfUse, recordsOf, warningsOnUse } from './use-records.ts';
+
+const AT_ONCE_MS = 31 * DAY_MS;
 
 export type FlagUse =
   | 'in_use'
@@ -31,54 +34,97 @@ export interface UseOfFlag {
   readonly removalOverdue: boolean;
   /** Why it is a candidate for removal, in words. */
   readonly remarks: readonly string[];
+  /** Flags that are not archived and ask for it, which nobody records. In code point order. */
+  readonly prerequisiteOf: readonly string[];
 }
 
 export interface UseQuery extends Period {
   readonly unusedDays: number;
 }
 
-/** Every flag that is not archived or that was evaluated in the period, in code point order. The period is taken out to whole days. */
+export interface UsesOfFlags {
+  /** Every flag that is not archived or that was evaluated in the period, in code point order. */
+  readonly uses: readonly UseOfFlag[];
+  /** Why flags may be in use that are not known to be. */
+  readonly warnings: readonly string[];
+}
+
+/** The period is taken out to whole days. */
 export async function useOfFlags(
   store: Pick<ExposureStore, 'activity' | 'series'>,
   state: ProjectState,
   place: RecordedPlace,
   query: UseQuery,
-): Promise<UseOfFlag[]> {
+): Promise<UsesOfFlags> {
   const days = inWholeSteps(query, 'day', 'start_time');
   const activity = await store.activity(place, days);
-  const points = await store.series(place, { ...days, step: 'day' });
+  const { served: all, firstAt } = await servedIn(store, place, days);
+  const totals = Map.groupBy(all, ({ flag }) => flag);
   const seen = new Map(activity.map((each) => [each.flag, each]));
-  const totals = Map.groupBy(totalsOf(points), ({ flag }) => flag);
   const live = [...state.flags.values()].map(({ state: flag }) => flag).filter(isLive);
   const asked = activity.filter(({ count }) => count > 0).map(({ flag }) => flag);
   const keys = new Set([...live.map(({ key }) => key), ...asked]);
-  return [...keys].sort().map((key) => {
+  const records = recordsOf(state, place.environment);
+  const uses = [...keys].sort().map((key) => {
     const served = (totals.get(key) ?? []).toSorted((a, b) => b.count - a.count);
-    return useOf(key, state.flags.get(key)?.state, seen.get(key), served, query);
+    const flag = state.flags.get(key)?.state;
+    return useOf({ key, flag, activity: seen.get(key), served, records }, query);
   });
+  return { uses, warnings: [...warningsOnUse(records), ...warningsOnStart(firstAt, days)] };
 }
 
-function useOf(
-  key: string,
-  flag: Flag | undefined,
-  activity: FlagActivity | undefined,
-  served: readonly VariationTotal[],
-  { to, unusedDays }: UseQuery,
-): UseOfFlag {
+/** Where recording began lately, flags that nobody was told of may just not have been asked for since. */
+function warningsOnStart(firstAt: number, { from }: Period): string[] {
+  if (firstAt < from + 2 * DAY_MS) return [];
+  const begin =
+    firstAt === Infinity ? 'in this period' : `before ${new Date(firstAt).toISOString().slice(0, 10)}`;
+  return [`nothing at all was recorded ${begin}`];
+}
+
+/** Month by month, for the points of years would be too many to have at once. */
+async function servedIn(
+  store: Pick<ExposureStore, 'series'>,
+  place: RecordedPlace,
+  { from, to }: Period,
+): Promise<{ served: VariationTotal[]; firstAt: number }> {
+  let served: VariationTotal[] = [];
+  let firstAt = Infinity;
+  for (let start = from; start < to; start += AT_ONCE_MS) {
+    const month = { from: start, to: Math.min(start + AT_ONCE_MS, to) };
+    const points = await store.series(place, { ...month, step: 'day' });
+    served = totalsOf([...served, ...points]);
+    firstAt = Math.min(firstAt, points[0]?.at ?? Infinity);
+  }
+  return { served, firstAt };
+}
+
+interface Known {
+  readonly key: string;
+  readonly flag: Flag | undefined;
+  readonly activity: FlagActivity | undefined;
+  readonly served: readonly VariationTotal[];
+  readonly records: RecordsOfUse;
+}
+
+function useOf({ key, flag, activity, served, records }: Known, query: UseQuery): UseOfFlag {
+  const { to, unusedDays } = query;
   const known = flag !== undefined && isLive(flag) ? flag : undefined;
   const use = known === undefined ? 'unknown' : useOfKnown(known, activity, to - unusedDays * DAY_MS);
   const removalAt = known?.removalAt;
   const removalOverdue = removalAt !== undefined && Date.parse(removalAt) <= to;
+  const prerequisiteOf = records.prerequisiteOf.get(key) ?? [];
+  // Whoever does not ask for it need not be without it.
+  const isToldOf = use === 'unknown' || (prerequisiteOf.length === 0 && !records.unrecorded.has(key));
   return {
-    ...{ flag: key, use, served, removalOverdue },
+    ...{ flag: key, use, served, removalOverdue, prerequisiteOf },
     evaluations: activity?.count ?? 0,
     temporary: known?.temporary ?? false,
     ...(activity !== undefined && { lastAt: activity.lastAt }),
     ...(removalAt !== undefined && { removalAt }),
     remarks: [
-      ...remarksOnUse(use, flag, activity, to),
+      ...(isToldOf ? remarksOnUse(use, flag, activity, to) : []),
       ...(removalOverdue ? [`was to be removed by ${removalAt.slice(0, 10)}`] : []),
-      ...remarksOnAnswers(known, served),
+      ...(records.unrecorded.has(key) ? [] : remarksOnAnswers(known, served)),
     ],
   };
 }

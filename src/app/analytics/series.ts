@@ -85,7 +85,9 @@ async function subjectsOf(
 }
 
 /** Sums over all reasons and steps, by flag and variation in code point order. */
-export function totalsOf(points: readonly SeriesPoint[]): VariationTotal[] {
+export function totalsOf(
+  points: readonly Pick<SeriesPoint, 'flag' | 'variation' | 'count' | 'estimate'>[],
+): VariationTotal[] {
   return grouped(points, ({ flag, variation }) => [flag, variation]).map((group) => ({
     flag: group[0].flag,
     variation: group[0].variation,
@@ -106,11 +108,11 @@ function seriesOf(points: readonly SeriesPoint[]): EvaluationSeries[] {
   });
 }
 
-type Group = readonly [SeriesPoint, ...SeriesPoint[]];
+type Group<Point> = readonly [Point, ...Point[]];
 
 /** Those with equal names together, in the order of the names; within a group as they came. */
-function grouped(points: readonly SeriesPoint[], namesOf: (point: SeriesPoint) => string[]): Group[] {
-  const groups = new Map<string, [SeriesPoint, ...SeriesPoint[]]>();
+function grouped<Point>(points: readonly Point[], namesOf: (point: Point) => string[]): Group<Point>[] {
+  const groups = new Map<string, [Point, ...Point[]]>();
   for (const point of points) {
     const name = namesOf(point).join('\0');
     const group = groups.get(name);

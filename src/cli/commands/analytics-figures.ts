@@ -68,10 +68,13 @@ function registerActivity(analytics: Command, open: OpenSession): void {
       const period = parsePeriod(options);
       const session = await open(command);
       const filter = { parent: await session.scope.environment(), uses, unusedDays, pageSize, ...period };
+      let warnings: readonly string[] = [];
       const flags = await collectPages(async (pageToken) => {
         const page = await session.call(method.listFlagActivity, { ...filter, pageToken });
+        warnings = page.warnings;
         return { items: page.flags, nextPageToken: page.nextPageToken };
       });
+      for (const warning of warnings) session.print.warn(warning);
       const shown = options.stale ? flags.filter(({ remarks }) => remarks.length > 0) : flags;
       await session.showAll(FlagActivitySchema, shown, () => activityTable(shown, session.print.paint));
     });

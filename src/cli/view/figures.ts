@@ -111,13 +111,18 @@ export function activityTable(flags: readonly FlagActivity[], paint: Paint): str
     enumWord(FlagUse, flag.use).replaceAll('_', ' '),
     flag.lastEvaluateTime === undefined ? '' : formatTime(flag.lastEvaluateTime).slice(0, 16),
     shortNumber(Number(flag.evaluations)),
-    flag.remarks.join('; '),
+    [...flag.remarks, ...usedBy(flag)].join('; '),
   ]);
   const [head = '', ...lines] = table(['FLAG', 'USE', 'LAST', 'COUNT', 'REMARKS'], rows).split('\n');
   const painted = lines.map((line, index) =>
     (flags[index]?.remarks.length ?? 0) > 0 ? paint('yellow', line) : line,
   );
   return [head, ...painted].join('\n');
+}
+
+/** Nobody asks for a prerequisite by its own name. */
+function usedBy({ prerequisiteOf }: FlagActivity): string[] {
+  return prerequisiteOf.length === 0 ? [] : [`prerequisite of ${prerequisiteOf.join(', ')}`];
 }
 
 /** The variations of one flag, the worst first. */

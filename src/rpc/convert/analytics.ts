@@ -52,7 +52,7 @@ export function useMessage({ project, environment }: Place, use: UseOfFlag): wir
     use: flagUses.toWire(use.use),
     evaluations: BigInt(use.evaluations),
     served: use.served.map(totalMessage),
-    remarks: [...use.remarks],
+    ...{ remarks: [...use.remarks], prerequisiteOf: [...use.prerequisiteOf] },
     ...(lastAt !== undefined && { lastEvaluateTime: timestampFromMs(lastAt) }),
     ...(removalAt !== undefined && { removalTime: timestampOf(removalAt) }),
   });

@@ -27,12 +27,15 @@ export function exportMethod(deps: AnalyticsServiceDeps): Service['exportEvaluat
     const place = parseEnvironment(request.parent, 'parent');
     existingEnvironment(catalog.state(place.project), place.environment);
     const { flag, subject, resumeToken } = request;
+    const after = resumeToken === '' ? undefined : positionIn(resumeToken);
+    const { from, to } = periodFrom(request, clock, DAY_MS);
     const contentOf = contentIn(request.format, place);
     const query = {
-      ...periodFrom(request, clock, DAY_MS),
+      // A period that is counted from now begins later each time: what is between would be in no export.
+      ...{ from: Math.min(from, after?.time ?? from), to },
       ...(flag !== '' && { flag: checkedKey(flag, 'flag') }),
       ...(subject !== '' && { subject }),
-      ...(resumeToken !== '' && { after: positionIn(resumeToken) }),
+      ...(after && { after }),
     };
     for await (const page of exportRows(recordedIn(deps).store, place, query, signal))
       yield { ...contentOf(page), resumeToken: resumeTokenOf(page.position) };

@@ -319,7 +319,9 @@ describe('export', () => {
     const { stdout } = await against(parts, ['export', '--csv']);
     const [head, first] = stdout.split('\r\n');
     expect(head).toMatch(/^id,time,flag,flag_version,/);
-    expect(first).toBe(`7,2030-01-01T00:00:00Z,a,4,9,on,SPLIT,,,"'=evil,""anna""",call,,2,1`);
+    expect(first).toBe(`7,2030-01-01T00:00:00.000Z,a,4,9,on,SPLIT,,,"'=evil,""anna""",call,,2,1`);
+    const more = await against(parts, ['export', '--csv', '--resume-token', 't0']);
+    expect(more.stdout.split('\r\n')[0]).toBe(first);
     expect((await against(parts, ['export', '--csv', '--format', 'segment'])).code).toBe(2);
   });
 

@@ -3,6 +3,7 @@ import { Code } from '@connectrpc/connect';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ExportedEvaluation, ExportFormat } from '../../gen/vexil/v1/analytics_service_pb.ts';
 import { Reason } from '../../gen/vexil/v1/evaluation_pb.ts';
+import { resumeTokenOf } from '../../src/app/analytics/export.ts';
 import { batchId, encodeBatch } from '../../src/app/exposures/batch-text.ts';
 import { SubjectNames } from '../../src/app/exposures/subject-names.ts';
 import { recordedIn } from '../../src/rpc/analytics-service.ts';
@@ -11,6 +12,7 @@ import { errorOf, openShop, type Service } from '../support/in-process-service.t
 import { PEPPER } from '../support/instance.ts';
 import { HERE, record } from '../support/recorded.ts';
 
+const HOUR_MS = 3_600_000;
 const parent = 'projects/shop/environments/production';
 
 let service: Service;
@@ -51,6 +53,18 @@ describe('an export', () => {
     expect(more.map(({ subject }) => subject)).toEqual(['carl']);
     expect((await exported({ subject: 'anna' })).rows.map(({ subject }) => subject)).toEqual(['anna']);
     expect((await exported({ flag: 'other' })).rows).toEqual([]);
+  });
+
+  test('goes on where it ended, although the period begins later by now', async () => {
+    const early = { time: now - 2 * HOUR_MS, flag: 'checkout', variation: 'on' };
+    await record(service.store, 'p', {
+      evaluations: [0, 1, 2].map((n) => ({ ...early, time: early.time + n, subject: `s${n}` })),
+    });
+    const resumeToken = resumeTokenOf({ time: early.time, id: '9999999999999999' });
+    const startTime = timestampFromMs(now - HOUR_MS);
+    expect((await exported({ startTime })).rows).toEqual([]);
+    const { rows } = await exported({ startTime, resumeToken });
+    expect(rows.map(({ subject }) => subject)).toEqual(['s1', 's2']);
   });
 
   test('may be in the words of Segment or PostHog, and counts what it leaves out', async () => {

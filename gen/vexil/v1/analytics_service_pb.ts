@@ -1512,7 +1512,7 @@ export type ExportEvaluationsRequest = Message<"vexil.v1.ExportEvaluationsReques
   format: ExportFormat;
 
   /**
-   * Goes on behind the message with this token, for the same period, flag and subject.
+   * Goes on behind the message with this token, for the same flag and subject, wherever the period begins.
    *
    * @generated from field: string resume_token = 7;
    */

@@ -1,8 +1,10 @@
+import { hash } from 'node:crypto';
 import { FlagError, invalid } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/model.ts';
 import type { ExposureStore, RecordedPlace, RowQuery, StoredEvaluation } from '../../ports/exposure-store.ts';
 
 const PAGE = 500;
+const NAMESPACE = 'vexil evaluations ';
 
 /** Where an export goes on. */
 export type RowPosition = NonNullable<RowQuery['after']>;
@@ -51,12 +53,12 @@ export function isViewed({ subject, variation }: StoredEvaluation): boolean {
   return subject !== '' && variation !== '';
 }
 
-/** Segment's track call "Experiment Viewed". The id of the message is that of the row, so sending it twice is safe. */
+/** Segment's track call "Experiment Viewed". The id of the message is made of the row, so sending it twice is safe. */
 export function segmentEvent(row: StoredEvaluation, place: RecordedPlace): JsonObject {
   return {
     type: 'track',
     event: 'Experiment Viewed',
-    messageId: `vexil-${row.id}`,
+    messageId: `vexil-${uuidOf(row, place)}`,
     userId: row.subject,
     timestamp: new Date(row.time).toISOString(),
     properties: {
@@ -69,19 +71,35 @@ export function segmentEvent(row: StoredEvaluation, place: RecordedPlace): JsonO
   };
 }
 
-/** PostHog's `$feature_flag_called`, as its capture API takes it. */
+/** PostHog's `$feature_flag_called`, as its capture API takes it. What has the same `uuid` there counts once. */
 export function postHogEvent(row: StoredEvaluation, place: RecordedPlace): JsonObject {
   return {
     event: '$feature_flag_called',
+    uuid: uuidOf(row, place),
     distinct_id: row.subject,
     timestamp: new Date(row.time).toISOString(),
     properties: {
       $feature_flag: row.flag,
       $feature_flag_response: row.variation,
-      $insert_id: `vexil-${row.id}`,
       ...moreOf(row, place),
     },
   };
+}
+
+/**
+ * The same for a row each time, and no other row's: ids of rows are those of one store, and another one, of an installation
+ * beside this or of the one before it was set up anew, may have them too. It looks like a UUID of version 5.
+ */
+function uuidOf(
+  { id, time, flag, subject }: StoredEvaluation,
+  { project, environment }: RecordedPlace,
+): string {
+  const name = JSON.stringify([project, environment, id, time, flag, subject]);
+  const digits = [...hash('sha1', `${NAMESPACE}${name}`).slice(0, 32)];
+  digits[12] = '5';
+  digits[16] = (8 + (Number.parseInt(digits[16] ?? '0', 16) % 4)).toString(16);
+  const all = digits.join('');
+  return [all.slice(0, 8), all.slice(8, 12), all.slice(12, 16), all.slice(16, 20), all.slice(20)].join('-');
 }
 
 function moreOf(row: StoredEvaluation, { project, environment }: RecordedPlace): JsonObject {

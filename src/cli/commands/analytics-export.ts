@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type JsonValue, toJson } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { Command } from 'commander';
 import {
   AnalyticsService,
@@ -16,7 +17,6 @@ import { enumWord, parseEnum } from '../parse/enumeration.ts';
 import { ofPeriod, type PeriodOptions, parsePeriod } from '../parse/period.ts';
 import type { OpenSession, Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
-import { formatTime } from '../view/time.ts';
 
 const { method } = AnalyticsService;
 
@@ -41,7 +41,7 @@ export function registerExport(analytics: Command, open: OpenSession): void {
     .option('--subject <subject>', 'only this subject, as it is stored')
     .option('--format <format>', 'rows; segment or posthog: events that these take', 'rows')
     .option('--csv', 'rows as CSV')
-    .option('--resume-token <token>', 'go on where an export of the same ended')
+    .option('--resume-token <token>', 'go on where an export of the same ended, without the heading of CSV')
     .action(async (options: ExportOptions, command: Command) => {
       const format = parseEnum(ExportFormat, options.format);
       if (options.csv && format !== ExportFormat.ROWS) throw new UsageError('--csv is for rows');
@@ -68,7 +68,8 @@ async function writeAll(
   const linesOf = csv ? csvLines : jsonLines;
   let [written, skipped, resumeToken] = [0, 0, ''];
   try {
-    if (csv) await write(io, csvLine(COLUMNS));
+    // What goes on is put behind what there is.
+    if (csv && request.resumeToken === '') await write(io, csvLine(COLUMNS));
     for await (const part of stream(method.exportEvaluations, request)) {
       await write(io, linesOf(part));
       written += part.rows.length + part.events.length;
@@ -99,10 +100,15 @@ function csvLines({ rows }: ExportEvaluationsResponse): string {
   return rows.map((row) => csvLine(cellsOf(row))).join('');
 }
 
+/** To the millisecond, for rows are in the order of time. */
+function timeText({ time }: ExportedEvaluation): string {
+  return time === undefined ? '' : timestampDate(time).toISOString();
+}
+
 function cellsOf(row: ExportedEvaluation): (string | number | bigint)[] {
   const errorCode = row.errorCode === ErrorCode.UNSPECIFIED ? '' : enumWord(ErrorCode, row.errorCode);
   return [
-    ...[row.id, formatTime(row.time), row.flag, row.flagVersion, row.revision, row.variation],
+    ...[row.id, timeText(row), row.flag, row.flagVersion, row.revision, row.variation],
     ...[enumWord(Reason, row.reason).toUpperCase(), errorCode.toUpperCase(), row.ruleId],
     ...[row.subject, row.source, row.client, row.count, row.weight],
   ];

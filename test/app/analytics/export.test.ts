@@ -56,7 +56,7 @@ it('says what Segment and PostHog want to hear of somebody who got a variation',
   expect(segmentEvent(ROW, HERE)).toMatchObject({
     type: 'track',
     event: 'Experiment Viewed',
-    messageId: 'vexil-7',
+    messageId: expect.stringMatching(/^vexil-[\da-f]{8}-/),
     userId: 'anna',
     timestamp: '2030-01-01T10:00:00.000Z',
     properties: { experiment_id: 'checkout', variation_id: 'on', vexil_count: 2, ...more },
@@ -67,9 +67,28 @@ it('says what Segment and PostHog want to hear of somebody who got a variation',
     timestamp: '2030-01-01T10:00:00.000Z',
     properties: { $feature_flag: 'checkout', $feature_flag_response: 'on', ...more },
   });
+  expect(postHogEvent(ROW, HERE).uuid).toMatch(
+    /^[\da-f]{8}-[\da-f]{4}-5[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/,
+  );
   expect([ROW, { ...ROW, subject: '' }, { ...ROW, variation: '' }].map(isViewed)).toEqual([
     true,
     false,
     false,
   ]);
+});
+
+it('gives an event the same id each time, and another one than any other row has, of any other store', () => {
+  const others: StoredEvaluation[] = [
+    { ...ROW, id: '8' },
+    { ...ROW, time: T + 1 },
+    { ...ROW, flag: 'other' },
+    { ...ROW, subject: 'bert' },
+  ];
+  const ids = [
+    ...[ROW, ...others].map((row) => postHogEvent(row, HERE).uuid),
+    postHogEvent(ROW, { ...HERE, environment: 'other' }).uuid,
+  ];
+  expect(new Set(ids).size).toBe(6);
+  expect(postHogEvent({ ...ROW }, { ...HERE }).uuid).toBe(ids[0]);
+  expect(segmentEvent(ROW, HERE).messageId).toBe(`vexil-${ids[0]}`);
 });

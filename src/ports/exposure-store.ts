@@ -328,9 +328,11 @@ export interface ExposureStore extends AsyncDisposable {
 
   /**
    * Must leave no row, event, context or name of the subject behind. Sums stay, for nobody can be told from them: series,
-   * activity and ledger are what they were.
+   * activity and ledger are what they were. `at` is the time by the clock that rows have theirs from: whatever the subject
+   * did by then and is stored only later must be what nobody in particular did, for as long as rows or sums of then are
+   * kept.
    */
-  erase(place: RecordedPlace, subject: string): Promise<Erased>;
+  erase(place: RecordedPlace, subject: string, at: number): Promise<Erased>;
   /** Must remove what is older, and whatever else is not needed any more, bit by bit: no single step may take long. */
   expire(retention: Retention): Promise<void>;
 }

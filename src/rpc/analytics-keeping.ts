@@ -63,7 +63,7 @@ function ledgerMethods(deps: AnalyticsServiceDeps): Omit<Keeping, 'eraseSubject'
 }
 
 function eraseMethod(deps: AnalyticsServiceDeps): Service['eraseSubject'] {
-  const { catalog, pepper } = deps;
+  const { catalog, pepper, clock } = deps;
   return async ({ parent, targetingKey }) => {
     const place = parseEnvironment(parent, 'parent');
     existingEnvironment(catalog.state(place.project), place.environment);
@@ -73,7 +73,8 @@ function eraseMethod(deps: AnalyticsServiceDeps): Service['eraseSubject'] {
     const { store } = recordedIn(deps);
     // Whether keys are hashed may have changed since something was recorded, so both names go.
     const hashed = new SubjectNames(pepper, place).of(targetingKey);
-    const erased = [await store.erase(place, targetingKey), await store.erase(place, hashed)];
+    const now = clock.now();
+    const erased = [await store.erase(place, targetingKey, now), await store.erase(place, hashed, now)];
     const sum = (of: 'evaluations' | 'events' | 'contexts') =>
       BigInt(erased.reduce((total, each) => total + each[of], 0));
     return { evaluations: sum('evaluations'), events: sum('events'), contexts: sum('contexts') };

@@ -78,7 +78,7 @@ function stepsIn(place: RecordedPlace): readonly Step[] {
   const retention = { rowsBefore: before, minutesBefore: before, rollupsBefore: 0 };
   return [
     ...[first, second, third],
-    (store) => store.erase(place, 'carl'),
+    (store) => store.erase(place, 'carl', START),
     ...[later, late],
     (store) => store.close(place.project, 99, START),
     (store) => store.expire(retention),

@@ -85,7 +85,8 @@ describe('the SQLite store of exposures', () => {
       ]);
     expect(await filesContain(directory.path, name)).toBe(true);
     await store.rows(SHOP, { ...ALWAYS, limit: 5 });
-    for (const subject of subjects.filter((one) => one.startsWith(name))) await store.erase(SHOP, subject);
+    for (const subject of subjects.filter((one) => one.startsWith(name)))
+      await store.erase(SHOP, subject, START);
     expect(await filesContain(directory.path, name)).toBe(false);
     expect(await filesContain(directory.path, 'user-299')).toBe(true);
   });

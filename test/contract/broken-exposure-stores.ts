@@ -154,10 +154,10 @@ const brokenKeeping: readonly SeededBug<ExposureStore>[] = [
       const left: RecordedContext[] = [];
       return {
         ...store,
-        async erase(place, subject) {
+        async erase(place, subject, at) {
           const { contexts } = await store.contexts(place, { ...ALWAYS, limit: 1_000 });
           left.push(...contexts.filter((one) => one.subject === subject));
-          return store.erase(place, subject);
+          return store.erase(place, subject, at);
         },
         async contexts(place, query) {
           const { total, contexts } = await store.contexts(place, query);
@@ -173,8 +173,8 @@ const brokenKeeping: readonly SeededBug<ExposureStore>[] = [
       let erased = 0;
       return {
         ...store,
-        async erase(place, subject) {
-          const result = await store.erase(place, subject);
+        async erase(place, subject, at) {
+          const result = await store.erase(place, subject, at);
           erased += result.evaluations;
           return result;
         },
@@ -186,13 +186,19 @@ const brokenKeeping: readonly SeededBug<ExposureStore>[] = [
     },
   },
   {
+    bug: 'brings back whom it erased',
+    foundBy:
+      'takes what a subject had done by the time of its erasure for what nobody did, if it is stored later',
+    wrap: (store) => ({ ...store, erase: (place, subject) => store.erase(place, subject, 0) }),
+  },
+  {
     bug: 'erases a name wherever it is',
     foundBy: 'erases nothing of others, nor of the same name elsewhere, nor of those without a name',
     wrap: (store) => ({
       ...store,
-      async erase(place, subject) {
-        await store.erase({ ...place, environment: 'staging' }, subject);
-        return store.erase(place, subject);
+      async erase(place, subject, at) {
+        await store.erase({ ...place, environment: 'staging' }, subject, at);
+        return store.erase(place, subject, at);
       },
     }),
   },

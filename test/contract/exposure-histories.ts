@@ -27,7 +27,7 @@ type Step =
       readonly units: number;
     }
   | { readonly kind: 'close'; readonly process: string; readonly accepted: number; readonly ms: number }
-  | { readonly kind: 'erase'; readonly place: number; readonly subject: string }
+  | { readonly kind: 'erase'; readonly place: number; readonly subject: string; readonly hour: number }
   | { readonly kind: 'expire'; readonly hours: readonly [number, number, number] };
 
 const place = fc.nat({ max: PLACES.length - 1 });
@@ -120,7 +120,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     },
     fc.record({ kind: fc.constant('exhume' as const), process, sequence, units: count }),
     fc.record({ kind: fc.constant('close' as const), process, accepted: fc.nat({ max: 120 }), ms: minutes }),
-    fc.record({ kind: fc.constant('erase' as const), place, subject }),
+    fc.record({ kind: fc.constant('erase' as const), place, subject, hour: fc.nat({ max: 30 }) }),
     fc.record({
       kind: fc.constant('expire' as const),
       hours: fc.tuple(fc.nat({ max: 30 }), fc.nat({ max: 30 }), fc.nat({ max: 30 })),
@@ -145,7 +145,7 @@ async function take(store: ExposureStore, step: Step): Promise<unknown> {
     case 'close':
       return store.close(step.process, step.accepted, START + step.ms);
     case 'erase':
-      return store.erase(PLACES[step.place] ?? SHOP, step.subject);
+      return store.erase(PLACES[step.place] ?? SHOP, step.subject, (HOUR + step.hour) * HOUR_MS + 40_000);
     case 'expire': {
       const [rollups = 0, ...younger] = step.hours
         .toSorted((a, b) => a - b)

@@ -32,6 +32,7 @@ export interface ModelState {
   rows: Placed<StoredEvaluation>[];
   events: Placed<RecordedEvent>[];
   contexts: Placed<RecordedContext>[];
+  erasures: Placed<{ readonly subject: string; readonly at: number }>[];
   /** The same evaluations again: for each step, and for who got what. They go at different times, and not by name. */
   minutes: Placed<RecordedEvaluation>[];
   hours: Placed<RecordedEvaluation>[];
@@ -46,7 +47,7 @@ export function isOf(place: RecordedPlace, { project, environment }: RecordedPla
 /** A store of exposures that does what the port says, in memory, for any number of handles. */
 export function createExposureModel(): ExposureStore {
   const state: ModelState = {
-    ...{ batches: [], letters: [], ends: [], rows: [], events: [], contexts: [] },
+    ...{ batches: [], letters: [], ends: [], rows: [], events: [], contexts: [], erasures: [] },
     ...{ minutes: [], hours: [], days: [], got: [] },
   };
   return {
@@ -54,7 +55,7 @@ export function createExposureModel(): ExposureStore {
       checkBatch(batch);
       const known = state.batches.find(({ id }) => id === batch.id);
       if (known !== undefined) return known.digest === batch.digest ? 'already' : 'conflict';
-      take(state, batch);
+      take(state, withoutErased(state, batch));
       return 'stored';
     },
     async bury(letter) {
@@ -95,9 +96,23 @@ export function createExposureModel(): ExposureStore {
       );
     },
     rows: async (place, query) => modelRows(state, place, query),
-    erase: async (place, subject) => erase(state, place, subject),
+    erase: async (place, subject, at) => erase(state, place, subject, at),
     expire: async (retention) => expire(state, retention),
     async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** Whoever was erased did nothing until then. */
+function withoutErased({ erasures }: ModelState, batch: RecordedBatch): RecordedBatch {
+  const isErased = (subject: string, time: number) =>
+    erasures.some((one) => isOf(batch.place, one) && one.subject === subject && time <= one.at);
+  const kept = <T extends { readonly subject: string; readonly time: number }>(item: T): T =>
+    isErased(item.subject, item.time) ? { ...item, subject: '' } : item;
+  return {
+    ...batch,
+    evaluations: batch.evaluations.map(kept),
+    events: batch.events.map(kept),
+    contexts: batch.contexts.filter(({ subject, seenAt }) => !isErased(subject, seenAt)),
   };
 }
 
@@ -129,7 +144,7 @@ function lastOf(got: readonly { readonly time: number; readonly variation: strin
   );
 }
 
-function erase(state: ModelState, place: RecordedPlace, subject: string) {
+function erase(state: ModelState, place: RecordedPlace, subject: string, at: number) {
   const isTheirs = (one: Placed<{ readonly subject: string }>) =>
     subject !== '' && isOf(place, one) && one.subject === subject;
   const unitsOf = (units: readonly { readonly count: number }[]) =>
@@ -143,6 +158,7 @@ function erase(state: ModelState, place: RecordedPlace, subject: string) {
   state.events = state.events.filter((one) => !isTheirs(one));
   state.contexts = state.contexts.filter((one) => !isTheirs(one));
   state.got = state.got.filter((one) => !isTheirs(one));
+  if (subject !== '') state.erasures.push({ ...place, subject, at });
   return erased;
 }
 
@@ -157,6 +173,7 @@ function expire(state: ModelState, { rowsBefore, minutesBefore, rollupsBefore }:
   state.days = state.days.filter(endsLater('day', rollupsBefore));
   state.got = state.got.filter(isKept(rollupsBefore));
   state.contexts = state.contexts.filter(({ seenAt }) => seenAt >= rollupsBefore);
+  state.erasures = state.erasures.filter(({ at }) => at >= Math.min(rowsBefore, rollupsBefore));
   const old = modelLedger(state).filter(({ lastAt }) => lastAt < rollupsBefore);
   const gone = new Set(old.map(({ process }) => process));
   for (const { id } of state.letters) gone.delete(id.slice(0, id.lastIndexOf(':')));

@@ -38,7 +38,7 @@ export const keepingChecks: readonly Check<Store<ExposureStore>>[] = [
     async run(store) {
       await using exposures = await store.open();
       await storeAll(exposures, BOTH);
-      expect(await exposures.erase(SHOP, 'anna')).toEqual({ evaluations: 5, events: 2, contexts: 1 });
+      expect(await exposures.erase(SHOP, 'anna', START)).toEqual({ evaluations: 5, events: 2, contexts: 1 });
       expect(await exposures.rows(SHOP, { ...ALWAYS, limit: 10, subject: 'anna' })).toEqual([]);
       expect(await exposures.lastVariations(SHOP, 'banner', ['anna', 'bert'])).toEqual(
         new Map([['bert', 'on']]),
@@ -47,7 +47,7 @@ export const keepingChecks: readonly Check<Store<ExposureStore>>[] = [
       expect([total, contexts]).toEqual([1, [seen('bert')]]);
       const [outcome] = await exposures.outcomes(SHOP, { ...ALWAYS, flag: 'banner' });
       expect(outcome).toMatchObject({ subjects: 1, affected: 1, events: 1, evaluations: 1 });
-      expect(await exposures.erase(SHOP, 'anna')).toEqual({ evaluations: 0, events: 0, contexts: 0 });
+      expect(await exposures.erase(SHOP, 'anna', START)).toEqual({ evaluations: 0, events: 0, contexts: 0 });
     },
   },
   {
@@ -60,10 +60,74 @@ export const keepingChecks: readonly Check<Store<ExposureStore>>[] = [
         return { series, activity, ledger };
       };
       const before = await sums();
-      await exposures.erase(SHOP, 'anna');
+      await exposures.erase(SHOP, 'anna', START);
       expect(await sums()).toEqual(before);
       expect(await exposures.store(BOTH[0] ?? batch())).toBe('already');
       expect(await exposures.rows(SHOP, { ...ALWAYS, limit: 10, subject: 'anna' })).toEqual([]);
+    },
+  },
+  {
+    title:
+      'takes what a subject had done by the time of its erasure for what nobody did, if it is stored later',
+    async run(store) {
+      const after = { time: START + 1 };
+      const late = batch({
+        evaluations: [evaluation(), evaluation(after), evaluation({ subject: 'bert' })],
+        events: [event({ count: 2 }), event({ ...after, subject: 'anna' })],
+        contexts: [seen('anna'), seen('bert')],
+      });
+      {
+        await using exposures = await store.open();
+        expect(await exposures.erase(SHOP, 'anna', START)).toEqual({
+          evaluations: 0,
+          events: 0,
+          contexts: 0,
+        });
+      }
+      await using exposures = await store.open();
+      await storeAll(exposures, [late, batch({ ...late, id: 'p:2', sequence: 2, place: OTHER })]);
+      const rows = await exposures.rows(SHOP, { ...ALWAYS, limit: 10 });
+      expect(rows.map(({ subject, time }) => [subject, time - START]).sort()).toEqual([
+        ...[
+          ['', 0],
+          ['anna', 1],
+          ['bert', 0],
+        ],
+      ]);
+      expect((await exposures.contexts(SHOP, { ...ALWAYS, limit: 10 })).contexts).toEqual([seen('bert')]);
+      const [outcome] = await exposures.outcomes(SHOP, { ...ALWAYS, flag: 'banner' });
+      expect(outcome).toMatchObject({ subjects: 2, evaluations: 3, affected: 1, events: 1 });
+      expect(await exposures.series(SHOP, { ...ALWAYS, step: 'hour' })).toMatchObject([{ count: 3 }]);
+      expect(await entryOf(exposures)).toMatchObject({ stored: 12, missing: [] });
+      expect((await exposures.contexts(OTHER, { ...ALWAYS, limit: 10 })).total).toBe(2);
+      expect(await exposures.store(late)).toBe('already');
+    },
+  },
+  {
+    title: 'leaves nothing of whom it erases while others store it, and look',
+    async run(store) {
+      const handles = await Promise.all([store.open(), store.open(), store.open()]);
+      const mine = (handle: number, index: number) =>
+        batch({
+          ...{ process: `p${handle}`, sequence: index + 1, hour: HOUR + (index % 2) },
+          evaluations: [evaluation({ time: START + (index % 2) * 3_600_000 })],
+          contexts: [seen('anna', START + (index % 2) * 3_600_000)],
+        });
+      const ends = handles.map(async (handle, number) => {
+        for (let index = 0; index < 24; index++) {
+          await handle.store(mine(number, index));
+          if (index === 8 * number + 4) await handle.erase(SHOP, 'anna', START + DAY);
+          if (index % 5 === 0) await handle.contexts(SHOP, { ...ALWAYS, limit: 1 });
+        }
+      });
+      await Promise.all(ends);
+      const [one] = handles;
+      const { rows } = await everything(one as ExposureStore, SHOP, []);
+      expect(rows.filter((row) => row.includes('anna'))).toEqual([]);
+      expect((await one?.lastVariations(SHOP, 'banner', ['anna']))?.size).toBe(0);
+      expect((await one?.contexts(SHOP, { ...ALWAYS, limit: 1 }))?.total).toBe(0);
+      expect((await one?.series(SHOP, { ...ALWAYS, step: 'day' }))?.map(({ count }) => count)).toEqual([72]);
+      for (const handle of handles) await handle[Symbol.asyncDispose]();
     },
   },
   {
@@ -81,9 +145,9 @@ export const keepingChecks: readonly Check<Store<ExposureStore>>[] = [
         }),
       ]);
       const before = await everything(exposures, OTHER, ['banner']);
-      await exposures.erase(SHOP, 'anna');
-      expect(await exposures.erase(OTHER, 'Anna')).toEqual({ evaluations: 0, events: 0, contexts: 0 });
-      expect(await exposures.erase(OTHER, '')).toEqual({ evaluations: 0, events: 0, contexts: 0 });
+      await exposures.erase(SHOP, 'anna', START);
+      expect(await exposures.erase(OTHER, 'Anna', START)).toEqual({ evaluations: 0, events: 0, contexts: 0 });
+      expect(await exposures.erase(OTHER, '', START)).toEqual({ evaluations: 0, events: 0, contexts: 0 });
       expect(await everything(exposures, OTHER, ['banner'])).toEqual(before);
     },
   },

@@ -111,7 +111,9 @@ export const writeChecks: readonly Check<Store<ExposureStore>>[] = [
         batch({ evaluations, hour: HOUR + 1 }),
         batch({ evaluations: [evaluation(), evaluation({ count: Number.NaN })], units: 2 }),
         batch({ evaluations: [evaluation({ weight: Infinity })] }),
+        batch({ evaluations: [evaluation({ weight: 1e300 })] }),
         batch({ evaluations, events: [event({ value: Number.NaN })] }),
+        batch({ evaluations, events: [event({ value: -1e300 })] }),
         batch({ evaluations, losses: [{ reason: 'sampled', units: -1 }], acceptedSoFar: 1 }),
       ];
       for (const one of wrong) await expect(exposures.store(one)).rejects.toMatchObject({ kind: 'invalid' });
@@ -236,7 +238,7 @@ export const writeChecks: readonly Check<Store<ExposureStore>>[] = [
       const asked = [
         ...[exposures.store(batch({ sequence: 2 })), exposures.ledger(1), exposures.deadLetters(1)],
         ...[exposures.exhume('p:1'), exposures.close('p', 1, 1), exposures.activity(SHOP, ALWAYS)],
-        ...[exposures.erase(SHOP, 'anna'), exposures.rows(SHOP, { ...ALWAYS, limit: 1 })],
+        ...[exposures.erase(SHOP, 'anna', START), exposures.rows(SHOP, { ...ALWAYS, limit: 1 })],
       ];
       for (const one of await Promise.allSettled(asked))
         expect(one).toMatchObject({ status: 'rejected', reason: { kind: 'unavailable' } });

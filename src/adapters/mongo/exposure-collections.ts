@@ -1,6 +1,7 @@
 import type { Collection, Document } from 'mongodb';
 import type {
   ContextsDocument,
+  ErasureDocument,
   EventsDocument,
   FlagDocument,
   HourDocument,
@@ -26,6 +27,7 @@ export interface ExposureCollections {
   readonly events: Collection<EventsDocument>;
   readonly contexts: Collection<ContextsDocument>;
   readonly subjects: Collection<SubjectDocument>;
+  readonly erasures: Collection<ErasureDocument>;
   readonly flags: Collection<FlagDocument>;
   readonly processes: Collection<ProcessDocument>;
   readonly letters: Collection<LetterDocument>;
@@ -41,6 +43,7 @@ export function exposureCollections({ db }: Mongo): ExposureCollections {
     events: db.collection('exposure_events'),
     contexts: db.collection('exposure_contexts'),
     subjects: db.collection('exposure_subjects'),
+    erasures: db.collection('exposure_erasures'),
     flags: db.collection('exposure_flags'),
     processes: db.collection('exposure_processes'),
     letters: db.collection('exposure_letters'),
@@ -87,6 +90,7 @@ export async function makeExposureIndexes(mongo: Mongo, all: ExposureCollections
       { key: { firstHour: 1 }, name: 'first_hours', collation },
       { key: { erasedAt: 1 }, name: 'erasures', sparse: true, collation },
     ]),
+    make(all.erasures, [{ key: { at: 1 }, name: 'ages', collation }]),
     make(all.flags, [{ key: { project: 1, environment: 1, flag: 1 }, name: 'flags', collation }]),
   ]);
 }

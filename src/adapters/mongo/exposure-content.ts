@@ -9,6 +9,7 @@ import type {
   RecordedContext,
   RecordedEvaluation,
   RecordedEvent,
+  RecordedPlace,
 } from '../../ports/exposure-store.ts';
 import { FORMAT, type PartDocument } from './exposure-documents.ts';
 
@@ -28,6 +29,7 @@ export interface Content {
 export interface OpenPart extends Content {
   readonly id: string;
   readonly process: string;
+  readonly place: RecordedPlace;
   readonly hour: number;
 }
 
@@ -60,7 +62,8 @@ export async function openPartIn(part: PartDocument): Promise<OpenPart | undefin
     const packed = part.content.value();
     const text = await promisify(zstdDecompress)(packed, { maxOutputLength: MAX_CONTENT_BYTES });
     const content = contentIn(text.toString());
-    return { id: part._id, process: part.process, hour: part.hour, ...content };
+    const { process, project, environment, hour } = part;
+    return { id: part._id, process, place: { project, environment }, hour, ...content };
   } catch {
     // Of zstd, which has a checksum of its own, or of JSON.
     return undefined;

@@ -189,6 +189,14 @@ export interface SubjectDocument {
   readonly seenAt?: number;
 }
 
+/** Of somebody who was erased, so that what comes late does not bring them back. */
+export interface ErasureDocument {
+  /** The same hash. */
+  readonly _id: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
 export interface FlagDocument {
   readonly _id: string;
   readonly format: number;

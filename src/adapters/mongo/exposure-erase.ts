@@ -9,6 +9,7 @@ import {
   type RowsDocument,
   type SubjectDocument,
 } from './exposure-documents.ts';
+import type { Erasures } from './exposure-erasures.ts';
 import { acknowledged, type Hours, type PlacedHour } from './exposure-hours.ts';
 import type { Notes } from './exposure-notes.ts';
 import { chunksOf } from './exposure-pieces.ts';
@@ -68,15 +69,20 @@ export function openChanges(mongo: Mongo, all: ExposureCollections): Changes {
   };
 }
 
+export interface ErasingParts {
+  readonly hours: Hours;
+  readonly roller: Roller;
+  readonly notes: Notes;
+  readonly tidier: Tidier;
+  readonly changes: Changes;
+  readonly erasures: Erasures;
+}
+
 /** Forgets subjects. */
 export function openErasing(
   mongo: Mongo,
   all: ExposureCollections,
-  hours: Hours,
-  roller: Roller,
-  notes: Notes,
-  tidier: Tidier,
-  changes: Changes,
+  { hours, roller, notes, tidier, changes, erasures }: ErasingParts,
 ): Pick<ExposureStore, 'erase'> {
   async function eraseOnce(rolls: readonly string[], subject: string): Promise<Units> {
     const erased = { evaluations: 0, events: 0 };
@@ -146,12 +152,19 @@ export function openErasing(
     throw elsewhere();
   }
 
+  async function settle(place: RecordedPlace): Promise<void> {
+    await roller.settle(place);
+    await notes.noteAll(place);
+  }
+
   return {
-    async erase(place, subject) {
+    async erase(place, subject, at) {
       if (subject === '') return { evaluations: 0, events: 0, contexts: 0 };
       // So that nothing of it is in a part any more, and it is noted where it is.
-      await roller.settle(place);
-      await notes.noteAll(place);
+      await settle(place);
+      await erasures.note(place, subject, at);
+      // What came before that was noted: whoever read it by then may not know of it. What comes from now on is read with it.
+      await settle(place);
       return await eraseAll(place, subject);
     },
   };

@@ -142,6 +142,7 @@ export function openExpiry(parts: ExpiryParts): Pick<ExposureStore, 'expire'> {
     const old: Filter<Document>[] = [{ firstAt: { $lt: rollupsBefore } }, { firstHour: { $lt: hour } }];
     const asleepSince = new Date(Date.now() - LONGEST_SLEEP_MS);
     await remove(all.subjects, { erasedAt: { $lt: asleepSince } });
+    await remove(all.erasures, { at: { $lt: Math.min(rowsBefore, rollupsBefore) } });
     for (const filter of old)
       await eachPiece(all.subjects as unknown as Collection<Document>, filter, async (ids) => {
         const these = { _id: { $in: ids } } as object;

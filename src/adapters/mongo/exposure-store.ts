@@ -5,6 +5,7 @@ import { exposureCollections, makeExposureIndexes } from './exposure-collections
 import { partOf } from './exposure-content.ts';
 import { NAMES_MS, type PartDocument } from './exposure-documents.ts';
 import { openChanges, openErasing } from './exposure-erase.ts';
+import { openErasures } from './exposure-erasures.ts';
 import { openExpiry } from './exposure-expiry.ts';
 import { acknowledged, openHours, type Report } from './exposure-hours.ts';
 import { openLedger } from './exposure-ledger.ts';
@@ -40,7 +41,8 @@ export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOpt
   const report = onceEach(options.report ?? (() => {}));
   const all = exposureCollections(mongo);
   const hours = openHours(mongo, all, report);
-  const views = openViews(mongo, all, hours, report);
+  const erasures = openErasures(mongo, all);
+  const views = openViews(mongo, all, hours, erasures, report);
   const pages = openPages(mongo, all, report);
   const subjects = openSubjects(mongo, all);
   const processes = openProcesses(mongo, all, report);
@@ -120,7 +122,7 @@ export function createMongoExposureStore(mongo: Mongo, options: ExposureStoreOpt
   const { series, activity } = openSeries(mongo, all, views, pages);
   const { outcomes } = openOutcomes(views, pages);
   const { rows } = openRowPages(mongo, all, views, pages);
-  const { erase } = openErasing(mongo, all, hours, roller, notes, tidier, changes);
+  const { erase } = openErasing(mongo, all, { hours, roller, notes, tidier, changes, erasures });
   const { expire } = openExpiry({ mongo, all, hours, roller, notes, tidier, processes, ledger, changes });
   return {
     store: whenReady(store),

@@ -3,6 +3,7 @@ import type { RecordedPlace } from '../../ports/exposure-store.ts';
 import type { ExposureCollections } from './exposure-collections.ts';
 import { type OpenPart, openPartIn } from './exposure-content.ts';
 import type { HourDocument } from './exposure-documents.ts';
+import type { Erasures } from './exposure-erasures.ts';
 import { acknowledged, type HourRange, type Hours, inHours, type Report } from './exposure-hours.ts';
 import { isUnnoted } from './exposure-notes.ts';
 import { elsewhere } from './mongo-errors.ts';
@@ -38,7 +39,7 @@ export interface Views {
   ): Promise<T>;
   /** Parts that are in no hour yet, or just are, by their names and hours. */
   openParts(place: RecordedPlace, range: HourRange): Promise<PartName[]>;
-  /** Their contents. Left out is what is gone or broken. */
+  /** Their contents. Left out is what is gone or broken, and whoever was erased. */
   load(ids: readonly string[]): Promise<OpenPart[]>;
 }
 
@@ -48,7 +49,13 @@ export interface PartName {
   readonly rows: number;
 }
 
-export function openViews(mongo: Mongo, { parts }: ExposureCollections, hours: Hours, report: Report): Views {
+export function openViews(
+  mongo: Mongo,
+  { parts }: ExposureCollections,
+  hours: Hours,
+  erasures: Erasures,
+  report: Report,
+): Views {
   const openParts: Views['openParts'] = (place, range) => {
     const projection = { hour: 1, rows: 1 };
     const filter = { ...inHours(place, range), open: true as const };
@@ -68,7 +75,7 @@ export function openViews(mongo: Mongo, { parts }: ExposureCollections, hours: H
         else report('a stored batch of exposures cannot be read, and is left out', { id: document._id });
       }
     }
-    return loaded;
+    return await erasures.without(loaded);
   };
 
   /** Undefined if an hour changed meanwhile. */

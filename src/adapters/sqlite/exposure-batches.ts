@@ -2,6 +2,7 @@ import { FlagError } from '../../core/errors.ts';
 import { checkBatch } from '../../ports/batch-check.ts';
 import type { RecordedBatch, Stored } from '../../ports/exposure-store.ts';
 import { exposureAccounts } from './exposure-accounts.ts';
+import { exposureErasures } from './exposure-erasures.ts';
 import { exposureNames } from './exposure-names.ts';
 import { exposureRows } from './exposure-rows.ts';
 import { exposureSums } from './exposure-sums.ts';
@@ -17,12 +18,13 @@ export function batchStoring(database: Database): (batch: RecordedBatch) => Stor
   const accounts = exposureAccounts(database);
   const rows = exposureRows(database, names);
   const sums = exposureSums(database);
+  const erasures = exposureErasures(database);
 
   function storeNow(batch: RecordedBatch): Stored {
     const known = accounts.digest(batch);
     if (known !== undefined) return known === batch.digest ? 'already' : 'conflict';
     const firstId = accounts.add(batch) * MOST_ROWS;
-    sums.add(rows.add(batch, firstId));
+    sums.add(rows.add(erasures.without(batch), firstId));
     return 'stored';
   }
 

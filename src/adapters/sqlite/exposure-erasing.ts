@@ -1,9 +1,13 @@
 import type { Erased, RecordedPlace } from '../../ports/exposure-store.ts';
 import { numberOf } from './columns.ts';
+import { exposureErasures } from './exposure-erasures.ts';
 import type { Database } from './open-database.ts';
 
-/** Removes everything of a subject, in the transaction that is open. */
-export function subjectErasing(database: Database): (place: RecordedPlace, subject: string) => Erased {
+/** Removes everything of a subject, and what will come of it from before `at`, in the transaction that is open. */
+export function subjectErasing(
+  database: Database,
+): (place: RecordedPlace, subject: string, at: number) => Erased {
+  const erasures = exposureErasures(database);
   const find = database.prepare(
     `SELECT id, seen_at IS NOT NULL AS contexts FROM subjects
      WHERE place = (SELECT id FROM places WHERE project = ? AND environment = ?) AND subject = ?`,
@@ -20,8 +24,9 @@ export function subjectErasing(database: Database): (place: RecordedPlace, subje
     remove('subjects', 'id'),
   ];
 
-  return ({ project, environment }, subject) => {
-    const row = find.get(project, environment, subject);
+  return (place, subject, at) => {
+    if (subject !== '') erasures.note(place, subject, at);
+    const row = find.get(place.project, place.environment, subject);
     if (row === undefined) return { evaluations: 0, events: 0, contexts: 0 };
     const id = numberOf(row, 'id');
     const erased = {

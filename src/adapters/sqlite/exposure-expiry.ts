@@ -35,6 +35,7 @@ function removals(database: Database, { rowsBefore, minutesBefore, rollupsBefore
     ...sums,
     forgetFlags(database),
     expireSubjects(database, rollupsBefore),
+    expireErasures(database, Math.min(rowsBefore, rollupsBefore)),
     forgetProcesses(database, rollupsBefore),
     orphans(database),
   ];
@@ -100,6 +101,14 @@ function expireSubjects(database: Database, before: number): Removing {
     for (const statement of [removeGot, forget, remove]) statement.run(from, to, before);
     return to;
   };
+}
+
+/** What somebody did before is kept by nobody any more, so nothing can bring it back. */
+function expireErasures(database: Database, before: number): Removing {
+  const remove = database.prepare(
+    'DELETE FROM erasures WHERE subject IN (SELECT subject FROM erasures WHERE at < ? LIMIT ?)',
+  );
+  return () => (remove.run(before, ROWS_A_STEP).changes === 0 ? undefined : 0);
 }
 
 /** What is known of a process goes at once, but for its batches: they then belong to nobody. */

@@ -159,6 +159,11 @@ const LEDGER = `
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX letters_by_process ON letters (process, sequence);`;
 
+/** Who was erased, by a hash of the place and the name, so that what comes late does not bring them back. */
+const ERASURES = `
+  CREATE TABLE erasures (subject TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX erasures_by_time ON erasures (at);`;
+
 /** For people. docs/exposure-tables.md says what the columns mean. */
 const VIEWS = `
   CREATE VIEW flag_evaluations AS
@@ -193,5 +198,5 @@ ${['minutes', 'hours', 'days']
 export const EXPOSURE_STORE_SCHEMA: Schema = {
   file: 'exposures.db',
   synchronous: 'FULL',
-  migrations: [NAMES + ROWS + SUMS + LEDGER + VIEWS],
+  migrations: [NAMES + ROWS + SUMS + LEDGER + VIEWS, ERASURES],
 };

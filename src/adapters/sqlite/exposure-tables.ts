@@ -49,8 +49,8 @@ export async function openExposureTables(directory: string, options?: OpenOption
     bury: (letter) => writes.write(() => letters.bury(letter)),
     exhume: (id, at) => writes.write(() => letters.exhume(id, at)),
     close: (process, accepted, at) => writes.write(() => accounts.end(process, accepted, at)),
-    async erase(place, subject) {
-      const erased = await writes.write(() => eraseNow(place, subject));
+    async erase(place, subject, at) {
+      const erased = await writes.write(() => eraseNow(place, subject, at));
       await emptyWal(database);
       return erased;
     },

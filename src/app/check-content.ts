@@ -95,7 +95,9 @@ function onlySwitches(earlier: FlagSettings, settings: FlagSettings): boolean {
 
 function besidesSwitches(settings: FlagSettings): string {
   const switches = { halt: undefined, enabled: undefined, scheduledChanges: undefined, updatedAt: undefined };
-  return canonicalJson({ ...settings, ...switches });
+  // What is switched has its guards begin anew.
+  const rules = settings.rules.map(({ guardState, ...rule }) => rule);
+  return canonicalJson({ ...settings, ...switches, rules });
 }
 
 function switchViolations(settings: FlagSettings, flag: Flag, limits: Limits): Violation[] {

@@ -32,20 +32,32 @@ function withState(
 ): Rule {
   const { guardState, ...rest } = rule;
   if (rule.guard === undefined) return rest;
-  if (guardState?.since === now) return rule;
   const before = earlier?.rules.find(({ id }) => id === rule.id);
-  const kept =
-    earlier !== undefined && before !== undefined && watched(before, earlier) === watched(rule, settings)
-      ? before.guardState
-      : undefined;
-  return { ...rest, guardState: kept ?? beginning(now) };
-}
-
-function beginning(now: Instant): GuardState {
-  return { status: 'watching', since: now, note: '' };
+  if (guardState?.since === now && guardState !== before?.guardState) return rule;
+  const isSame = before !== undefined && servedBy(before) === servedBy(rule);
+  const kept = isSame && earlier !== undefined ? keptState(before, earlier, settings, now) : undefined;
+  return { ...rest, guardState: kept ?? { status: 'watching', since: now, note: '' } };
 }
 
 /** What must stay the same for what was seen to go on counting. */
-function watched({ guardState, name, priority, ...rule }: Rule, { enabled, halt }: FlagSettings): string {
-  return canonicalJson({ rule, enabled, halted: halt !== undefined });
+function servedBy({ guardState, name, priority, ...rule }: Rule): string {
+  return canonicalJson(rule);
+}
+
+/**
+ * Of a rule that stays as it is. If the flag is switched, what was seen counts no more; but a guard that has stepped back
+ * does not take that for leave to go forward again, or it would with every night that a flag is off. One that halts the
+ * flag does: whoever ends the halt means it.
+ */
+function keptState(
+  { guardState, guard }: Rule,
+  earlier: FlagSettings,
+  settings: FlagSettings,
+  now: Instant,
+): GuardState | undefined {
+  const isSwitched =
+    earlier.enabled !== settings.enabled || (earlier.halt === undefined) !== (settings.halt === undefined);
+  if (!isSwitched) return guardState;
+  const staysBack = guardState?.status === 'resting' && guard?.onRegression === 'step_back';
+  return staysBack ? { ...guardState, since: now } : undefined;
 }

@@ -1,3 +1,4 @@
+import { canonicalJson } from '../core/canonical-json.ts';
 import { idOf, type Operation } from '../core/change.ts';
 import { FlagError } from '../core/errors.ts';
 import type { FlagSettings } from '../core/model.ts';
@@ -7,7 +8,8 @@ const LISTED = 10;
 
 /**
  * Throws `forbidden` if a change by somebody without the scope `halt` begins or ends a halt, or adds or removes a
- * planned one, by whatever call. An environment that is made as a copy begins with the halts of the other.
+ * planned one, by whatever call: a guard that halts is one, too. An environment that is made as a copy begins with what the
+ * other has of it.
  */
 export function checkHalts(
   before: ProjectState,
@@ -21,7 +23,8 @@ export function checkHalts(
     const later = after.settings.get(id.environment)?.get(id.key)?.state;
     const isSame =
       plannedHalts(earlier) === plannedHalts(later) &&
-      (isHalted(earlier) === isHalted(later) || !before.environments.has(id.environment));
+      ((isHalted(earlier) === isHalted(later) && haltingGuards(earlier) === haltingGuards(later)) ||
+        !before.environments.has(id.environment));
     return isSame ? [] : [`${id.key} in ${id.environment}`];
   });
   if (changed.length === 0) return;
@@ -39,6 +42,11 @@ export function checkHalts(
 
 function isHalted(settings: FlagSettings | undefined): boolean {
   return settings?.halt !== undefined;
+}
+
+function haltingGuards(settings: FlagSettings | undefined): string {
+  const halting = (settings?.rules ?? []).filter(({ guard }) => guard?.onRegression === 'halt');
+  return canonicalJson(Object.fromEntries(halting.map(({ id, guard }) => [id, guard])));
 }
 
 function plannedHalts(settings: FlagSettings | undefined): string {

@@ -10,13 +10,15 @@ const MOST_REGRESSION = 100 * WHOLE;
 /** What is wrong with the guard of a rule. */
 export function checkGuard(
   guard: Guard,
-  { ramp, rollout }: Rule,
+  { ramp, rollout, recordExposures }: Rule,
   rulePath: string,
   limits: Limits,
   report: Report,
 ): void {
   const path = `${rulePath}.guard`;
   const { threshold, relativeRegression, minimumSample, windowSeconds, stages } = guard;
+  if (!recordExposures)
+    report(`${rulePath}.exposure.disabled`, 'is not possible with a guard: it sees only what is recorded');
   checkText(guard.event, `${path}.event`, limits, report);
   if (threshold === undefined && relativeRegression === undefined)
     report(path, 'needs a threshold, a relative_regression or both');

@@ -9,9 +9,8 @@ export interface Interval {
   readonly high: number;
 }
 
-/** The standard normal quantiles that are used here. */
+/** A quantile of the standard normal distribution. */
 export const Z_95_TWO_SIDED = 1.959964;
-export const Z_99_ONE_SIDED = 2.326348;
 
 export function rateOf({ hits, total }: Proportion): number {
   return total === 0 ? 0 : hits / total;

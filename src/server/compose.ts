@@ -121,7 +121,7 @@ async function assemble(
   const options = { ...DEFAULT_WATCH_OPTIONS, heartbeatMs, maxAgeMs };
   const { exposures } = backend;
   const guards =
-    leads && exposures ? new Guards({ catalog, writer, clock, report, ...exposures }) : undefined;
+    leads && exposures ? new Guards({ catalog, writer, clock, report, sharedNow, ...exposures }) : undefined;
   const work =
     exposures &&
     (await startExposures(exposures, config, {

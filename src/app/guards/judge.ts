@@ -1,11 +1,7 @@
+import { CERTAIN, certainStandardErrors, evidenceAbove, evidenceBelow } from '../../core/evidence.ts';
 import { type Guard, type Rule, WHOLE } from '../../core/model.ts';
-import {
-  intervalOf,
-  type Proportion,
-  rateOf,
-  standardErrorsAbove,
-  Z_99_ONE_SIDED,
-} from '../../core/proportion.ts';
+import { type Proportion, rateOf, standardErrorsAbove } from '../../core/proportion.ts';
+import { compileRamp } from '../../core/ramp.ts';
 
 /** How many got a variation by the rule, and to how many of them it happened. */
 export interface Fared extends Proportion {
@@ -19,6 +15,7 @@ export interface Evidence {
   readonly base: Proportion;
   /** How long the rollout has been as it is. */
   readonly elapsedMs: number;
+  readonly nowMs: number;
 }
 
 export type Verdict =
@@ -33,36 +30,51 @@ const WAIT: Verdict = { kind: 'wait' };
  * What a guard does about what it sees. It acts on a regression as soon as that is certain to 99 %, and takes a step
  * forward once a whole window has passed in which enough people fared no worse than is fine. Anything between waits.
  */
-export function judge(rule: Rule, guard: Guard, { served, base, elapsedMs }: Evidence): Verdict {
+export function judge(rule: Rule, guard: Guard, evidence: Evidence): Verdict {
+  const { served, base, nowMs } = evidence;
   const counted = served.filter(({ total }) => total >= guard.minimumSample);
+  const limits = limitsOf(guard, evidence);
   for (const fared of counted) {
-    const limit = limitsOf(guard, base).find((each) => each.isCertainlyBrokenBy(fared));
-    if (limit !== undefined) return actOn(rule, guard, describe(guard, fared, base, limit.text));
+    const limit = limits.find((each) => each.isCertainlyBrokenBy(fared));
+    if (limit !== undefined)
+      return actOn(rule, guard, nowMs, describe(guard, fared, evidence, `, ${limit.text}`));
   }
-  const next = guard.stages.find((weight) => weight > weightOf(rule));
-  if (next === undefined || elapsedMs < guard.windowSeconds * 1_000) return WAIT;
-  const needsBase = guard.relativeRegression !== undefined;
-  if (counted.length === 0 || counted.length < served.length) return WAIT;
-  if (needsBase && base.total < guard.minimumSample) return WAIT;
-  const isFine = counted.every((fared) => limitsOf(guard, base).every((limit) => limit.isKeptBy(fared)));
-  if (!isFine) return WAIT;
-  const seen = counted.map((fared) => describe(guard, fared, base, '')).join('; ');
+  const weight = weightOf(rule, nowMs);
+  const next = guard.stages.find((stage) => stage > weight);
+  if (next === undefined || rule.guardState?.status === 'resting' || !isWindowOver(guard, evidence))
+    return WAIT;
+  if (!isDecidable(guard, served) || counted.length < served.length) return WAIT;
+  if (guard.relativeRegression !== undefined && base.total < guard.minimumSample) return WAIT;
+  if (!counted.every((fared) => limits.every((limit) => limit.isKeptBy(fared)))) return WAIT;
+  const seen = counted.map((fared) => describe(guard, fared, evidence, '')).join('; ');
+  const isQuiet = base.hits === 0 && counted.every(({ hits }) => hits === 0);
+  const doubt = isQuiet ? '; nobody had any, so see that they are reported' : '';
   return {
     kind: 'forward',
     weight: next,
-    why: `${seen}: from ${percent(weightOf(rule))} to ${percent(next)}`,
+    why: `${seen}${doubt}: from ${percent(weight)} to ${percent(next)}`,
   };
 }
 
-/** Everybody without a rollout. */
-export function weightOf({ rollout }: Rule): number {
-  return rollout?.weight ?? WHOLE;
+/** Whether enough people got a variation for anything but waiting, however the others fared. */
+export function isDecidable({ minimumSample }: Guard, served: readonly Fared[]): boolean {
+  return served.some(({ total }) => total >= minimumSample);
 }
 
-function actOn(rule: Rule, { onRegression, stages }: Guard, why: string): Verdict {
+/** Everybody without a rollout. A ramp that has begun decides. */
+export function weightOf({ rollout, ramp }: Rule, nowMs: number): number {
+  return ramp === undefined ? (rollout?.weight ?? WHOLE) : compileRamp(ramp, rollout?.weight).weightAt(nowMs);
+}
+
+function isWindowOver({ windowSeconds }: Guard, { elapsedMs }: Evidence): boolean {
+  return elapsedMs >= windowSeconds * 1_000;
+}
+
+function actOn(rule: Rule, { onRegression, stages }: Guard, nowMs: number, why: string): Verdict {
   if (onRegression === 'halt') return { kind: 'halt', why: `${why}: halted` };
-  const weight = stages.findLast((stage) => stage < weightOf(rule)) ?? 0;
-  return { kind: 'back', weight, why: `${why}: back from ${percent(weightOf(rule))} to ${percent(weight)}` };
+  const from = weightOf(rule, nowMs);
+  const weight = stages.findLast((stage) => stage < from) ?? 0;
+  return { kind: 'back', weight, why: `${why}: back from ${percent(from)} to ${percent(weight)}` };
 }
 
 interface Limit {
@@ -71,47 +83,53 @@ interface Limit {
   isKeptBy(sample: Proportion): boolean;
 }
 
-function limitsOf(guard: Guard, base: Proportion): Limit[] {
+function limitsOf(guard: Guard, evidence: Evidence): Limit[] {
   const { threshold, relativeRegression, minimumSample } = guard;
+  const { base } = evidence;
   return [
-    ...(threshold === undefined ? [] : [fixedLimit(guard, threshold / WHOLE)]),
+    ...(threshold === undefined ? [] : [fixedLimit(guard, threshold / WHOLE, isWindowOver(guard, evidence))]),
     ...(relativeRegression === undefined || base.total < minimumSample
       ? []
       : [relativeLimit(guard, relativeRegression / WHOLE, base)]),
   ];
 }
 
-function fixedLimit({ worse }: Guard, limit: number): Limit {
+/** What is good takes its time: before the window is over, few prove nothing. */
+function fixedLimit({ worse }: Guard, limit: number, isOver: boolean): Limit {
   return worse === 'higher'
     ? {
         text: `at most ${share(limit)} is fine`,
-        isCertainlyBrokenBy: (sample) => intervalOf(sample, Z_99_ONE_SIDED).low > limit,
+        isCertainlyBrokenBy: (sample) => evidenceAbove(sample, limit) >= CERTAIN,
         isKeptBy: (sample) => rateOf(sample) <= limit,
       }
     : {
         text: `at least ${share(limit)} is fine`,
-        isCertainlyBrokenBy: (sample) => intervalOf(sample, Z_99_ONE_SIDED).high < limit,
+        isCertainlyBrokenBy: (sample) => isOver && evidenceBelow(sample, limit) >= CERTAIN,
         isKeptBy: (sample) => rateOf(sample) >= limit,
       };
 }
 
-function relativeLimit({ worse }: Guard, regression: number, base: Proportion): Limit {
+function relativeLimit({ worse, minimumSample }: Guard, regression: number, base: Proportion): Limit {
   const factor = worse === 'higher' ? 1 + regression : Math.max(0, 1 - regression);
   const text = `${share(regression)} ${worse === 'higher' ? 'more' : 'less'} than by default is fine`;
   const sign = worse === 'higher' ? 1 : -1;
   return {
     text,
-    isCertainlyBrokenBy: (sample) => sign * standardErrorsAbove(sample, base, factor) > Z_99_ONE_SIDED,
+    isCertainlyBrokenBy: (sample) =>
+      sign * standardErrorsAbove(sample, base, factor) >
+      certainStandardErrors(Math.min(sample.total, base.total), minimumSample),
     isKeptBy: (sample) => sign * (rateOf(sample) - factor * rateOf(base)) <= 0,
   };
 }
 
-function describe({ event, windowSeconds }: Guard, fared: Fared, base: Proportion, limit: string): string {
+function describe(guard: Guard, fared: Fared, { base, elapsedMs }: Evidence, limit: string): string {
+  const { event, windowSeconds } = guard;
   const what = event === '' ? 'an error or a crash' : event;
-  const own = `${fared.hits} of ${fared.total} people with ${fared.variation} (${share(rateOf(fared))}) had ${what} within ${windowSeconds} s`;
+  const seconds = Math.max(1, Math.min(windowSeconds, Math.floor(elapsedMs / 1_000)));
+  const own = `${fared.hits} of ${fared.total} people with ${fared.variation} (${share(rateOf(fared))}) had ${what} within ${seconds} s`;
   const others =
     base.total === 0 ? '' : `, ${base.hits} of ${base.total} by default (${share(rateOf(base))})`;
-  return own + others + (limit === '' ? '' : `, ${limit}`);
+  return own + others + limit;
 }
 
 function share(rate: number): string {

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Guards } from '../../../src/app/guards/guards.ts';
-import { createFlag } from '../../../src/app/manage/flags.ts';
-import { createProject } from '../../../src/app/manage/projects.ts';
-import { revertTo } from '../../../src/app/manage/revert.ts';
-import { createRule, setRollout, updateRule } from '../../../src/app/manage/rules.ts';
-import { disableFlag, enableFlag } from '../../../src/app/manage/settings.ts';
+import { archiveEnvironment } from '../../../src/app/manage/environments.ts';
+import { archiveFlag, createFlag } from '../../../src/app/manage/flags.ts';
+import { archiveProject, createProject, deleteProject } from '../../../src/app/manage/projects.ts';
+import { createRule, deleteRule, setRollout } from '../../../src/app/manage/rules.ts';
+import { disableFlag, enableFlag, haltFlag } from '../../../src/app/manage/settings.ts';
 import { settingsOf } from '../../../src/app/project-state.ts';
 import { FlagError } from '../../../src/core/errors.ts';
 import type { FlagSettings, Guard, Rule } from '../../../src/core/model.ts';
@@ -25,14 +25,22 @@ const AT = { environment: 'production', flag: 'checkout' };
 
 let instance: Instance;
 let asked: OutcomeQuery[];
-/** How many of 200 with `on` fared badly. */
-let hits: number;
+/** How many of 200 with `on` fare badly, once so many have it. */
+let [hits, brokenFrom]: [number, number] = [0, 0];
 let isAway: boolean;
+/** Nothing is in the tables of before and after. */
+let [firstAt, lastAt]: [number, number] = [0, 0];
+/** What an answer of the tables waits for. */
+let gate: Promise<void> | undefined;
+/** By how much the clock that all share is behind this one. */
+let aheadMs: number;
 const guards: Guards[] = [];
 
 beforeEach(async () => {
   instance = await openInstance();
-  [asked, hits, isAway] = [[], 0, false];
+  [asked, hits, isAway, gate, aheadMs] = [[], 0, false, undefined, 0];
+  [firstAt, lastAt] = [0, Number.POSITIVE_INFINITY];
+  brokenFrom = 0;
   await instance.commit(
     'shop',
     createProject({ key: 'shop', name: '', description: '', environments: ['production'] }),
@@ -51,11 +59,15 @@ function outcomeOf(variation: string, subjects: number, affected: number): Varia
 
 /** A replica's guards, who see `hits` of 200. */
 function open(): void {
-  const outcomes = (_place: unknown, query: OutcomeQuery): Promise<readonly VariationOutcome[]> => {
-    if (isAway) return Promise.reject(new FlagError('unavailable', 'the tables are away'));
+  const outcomes = async (_place: unknown, query: OutcomeQuery): Promise<readonly VariationOutcome[]> => {
+    if (isAway) throw new FlagError('unavailable', 'the tables are away');
     asked.push(query);
-    const on = outcomeOf('on', 200, hits);
-    return Promise.resolve(query.ruleId === undefined ? [outcomeOf('off', 1_000, 5), on] : [on]);
+    const badly = brokenFrom > 0 && (ruleNow()?.rollout?.weight ?? 0) < brokenFrom ? 0 : hits;
+    await gate;
+    const { from, to, ruleId } = query;
+    if (from > lastAt || to <= firstAt) return [];
+    const on = outcomeOf('on', 200, badly);
+    return ruleId === undefined ? [outcomeOf('off', 1_000, 5), on] : [on];
   };
   const { catalog, writer, clock } = instance;
   guards.push(
@@ -65,6 +77,7 @@ function open(): void {
       clock,
       store: { outcomes },
       report: (problem) => instance.reports.push(problem),
+      sharedNow: () => Promise.resolve(clock.now() - aheadMs),
     }),
   );
 }
@@ -88,6 +101,18 @@ async function until(check: () => void, stepMs = 3_000): Promise<void> {
     },
     { interval: 10, timeout: 10_000 },
   );
+}
+
+/** Lets all that can be done now be done. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Lets the guards look so many times more, and do what they want to. */
+async function looks(count: number): Promise<void> {
+  const before = asked.length;
+  await until(() => expect(asked.length).toBeGreaterThanOrEqual(before + count));
+  await settled();
 }
 
 async function newestChange() {
@@ -118,7 +143,7 @@ describe('a guarded rollout', () => {
     open();
     await instance.commit('shop', createRule(AT, guarded(20_000)));
     const startedAt = instance.clock.now();
-    hits = 40;
+    [hits, brokenFrom] = [40, 20_000];
     await until(() => expect(ruleNow()?.rollout?.weight).toBe(5_000));
     expect(instance.clock.now() - startedAt).toBeLessThan(60_000);
     expect(ruleNow()?.guardState).toMatchObject({ status: 'resting' });
@@ -127,10 +152,42 @@ describe('a guarded rollout', () => {
       action: 'flag.guard.back',
       reason: expect.stringContaining('40 of 200 people with on (20 %)'),
     });
-    const looks = asked.length;
+    await looks(50);
+    expect(ruleNow()?.rollout?.weight).toBe(5_000);
+  });
+
+  test('is stepped back once more if that did not help, but not once nobody is in', async () => {
+    open();
+    await instance.commit('shop', createRule(AT, guarded(20_000)));
+    hits = 40;
+    await until(() => expect(ruleNow()?.rollout?.weight).toBe(0));
+    expect(await newestChange()).toMatchObject({ reason: expect.stringContaining('from 5 % to 0 %') });
+    const before = asked.length;
     instance.clock.advance(600_000);
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(asked).toHaveLength(looks);
+    await settled();
+    expect(asked).toHaveLength(before);
+  });
+
+  test('does not go forward again after a step back because the flag was off for a night', async () => {
+    open();
+    await instance.commit('shop', createRule(AT, guarded(20_000)));
+    [hits, brokenFrom] = [40, 20_000];
+    await until(() => expect(ruleNow()?.rollout?.weight).toBe(5_000));
+    await instance.commit('shop', disableFlag(AT));
+    instance.clock.advance(60_000);
+    await instance.commit('shop', enableFlag(AT));
+    await looks(50);
+    expect(ruleNow()).toMatchObject({ rollout: { weight: 5_000 }, guardState: { status: 'resting' } });
+  });
+
+  test('is stepped back for good, whatever ramp was to come', async () => {
+    open();
+    const startsAt = new Date(instance.clock.now() + 3_600_000).toISOString();
+    const ramp = { kind: 'steps', steps: [{ startsAt, weight: 100_000 }] } as const;
+    await instance.commit('shop', createRule(AT, { ...guarded(20_000, { ...GUARD, stages: [] }), ramp }));
+    hits = 40;
+    await until(() => expect(ruleNow()?.rollout?.weight).toBe(0));
+    expect(ruleNow()).not.toHaveProperty('ramp');
   });
 
   test('halts the flag if that is what the guard is for, and says why', async () => {
@@ -163,6 +220,106 @@ describe('a guarded rollout', () => {
     await until(() => expect(ruleNow()?.rollout?.weight).toBe(20_000));
   });
 
+  test('is said to be unwatched each time that the tables go, and not only half a minute later', async () => {
+    open();
+    await instance.commit('shop', createRule(AT, guarded(5_000)));
+    isAway = true;
+    await until(() => expect(instance.reports).toHaveLength(1));
+    const saidAt = instance.clock.monotonic();
+    isAway = false;
+    await looks(1);
+    isAway = true;
+    await until(() => expect(instance.reports).toHaveLength(2), 1_000);
+    expect(instance.clock.monotonic() - saidAt).toBeLessThan(20_000);
+  });
+
+  test('does not go forward on what is missing: the latest is still on its way', async () => {
+    open();
+    await instance.commit('shop', createRule(AT, guarded(5_000)));
+    lastAt = instance.clock.now() + 45_000;
+    await looks(40);
+    expect(ruleNow()?.rollout?.weight).toBe(5_000);
+    lastAt = Number.POSITIVE_INFINITY;
+    await until(() => expect(ruleNow()?.rollout?.weight).toBe(20_000));
+  });
+
+  test('does not go forward on what is missing: nobody was served when the window began', async () => {
+    open();
+    await instance.commit('shop', createRule(AT, guarded(5_000)));
+    firstAt = instance.clock.now() + 90_000;
+    await until(() => expect(ruleNow()?.rollout?.weight).toBe(20_000));
+    expect(instance.clock.now()).toBeGreaterThan(firstAt + 50_000);
+  });
+
+  test('does not go forward early because the clock of a machine is ahead', async () => {
+    aheadMs = 300_000;
+    open();
+    await instance.commit('shop', createRule(AT, guarded(5_000)));
+    const startedAt = instance.clock.now();
+    await until(() => expect(ruleNow()?.rollout?.weight).toBe(20_000));
+    expect(instance.clock.now()).toBeGreaterThanOrEqual(startedAt + 360_000);
+  });
+
+  test.each([
+    ['somebody changed the rule', () => setRollout(AT, { ruleId: 'rollout', weight: 6_000, variation: '' })],
+    ['somebody halted the flag', () => haltFlag(AT, { by: 'anna', reason: 'fire' })],
+    ['somebody deleted the rule', () => deleteRule(AT, 'rollout')],
+    ['somebody archived the flag', () => archiveFlag('checkout')],
+    ['somebody archived the environment', () => archiveEnvironment('production')],
+    ['somebody archived the project', () => archiveProject()],
+  ])('is left alone, and nobody is troubled, if meanwhile %s', async (_, plan) => {
+    open();
+    await instance.commit('shop', createRule(AT, guarded(20_000)));
+    const held = Promise.withResolvers<void>();
+    [hits, gate] = [40, held.promise];
+    await until(() => expect(asked).toHaveLength(1));
+    await instance.commit('shop', plan());
+    const { revision } = instance.catalog.state('shop');
+    held.resolve();
+    await settled();
+    expect([instance.catalog.state('shop').revision, instance.reports]).toEqual([revision, []]);
+  });
+
+  test('is left alone, and nobody is troubled, if meanwhile somebody deleted the project', async () => {
+    open();
+    await instance.commit('shop', createRule(AT, guarded(20_000)));
+    const held = Promise.withResolvers<void>();
+    [hits, gate] = [40, held.promise];
+    await until(() => expect(asked).toHaveLength(1));
+    await instance.commit('shop', archiveProject());
+    await instance.commit('shop', deleteProject());
+    held.resolve();
+    await settled();
+    expect(await newestChange()).toMatchObject({ actor: 'test' });
+    expect(instance.reports).toEqual([]);
+  });
+
+  test('asks one thing in a look, unless there is something to do or to compare with', async () => {
+    open();
+    await instance.commit('shop', createRule(AT, guarded(5_000)));
+    await looks(3);
+    expect(asked.map(({ ruleId }) => ruleId)).not.toContain(undefined);
+    hits = 40;
+    await until(() => expect(ruleNow()?.rollout?.weight).toBe(0));
+    expect(asked.map(({ ruleId }) => ruleId)).toContain(undefined);
+    expect(await newestChange()).toMatchObject({ reason: expect.stringContaining('5 of 1000 by default') });
+  });
+
+  test('is looked at as often as its own window asks for, whatever others there are', async () => {
+    open();
+    const day = { ...GUARD, windowSeconds: 86_400 };
+    await instance.commit('shop', createRule(AT, guarded(5_000, day)));
+    await instance.commit(
+      'shop',
+      createRule(AT, { ...guarded(5_000, { ...GUARD, windowSeconds: 10 }), id: 'fast' }),
+    );
+    for (let seconds = 0; seconds < 30; seconds++) {
+      instance.clock.advance(1_000);
+      await settled();
+    }
+    expect(asked.filter(({ ruleId }) => ruleId === 'rollout')).toHaveLength(2);
+  });
+
   test('does not count what was before it became what it is', async () => {
     open();
     await instance.commit('shop', createRule(AT, guarded(5_000)));
@@ -181,40 +338,5 @@ describe('a guarded rollout', () => {
     instance.clock.advance(60_000);
     await instance.commit('shop', enableFlag(AT));
     expect(Date.parse(ruleNow()?.guardState?.since ?? '')).toBe(instance.clock.now());
-  });
-});
-
-describe('the state of a guard', () => {
-  test('begins with the guard, whatever a caller says about it', async () => {
-    const said = { status: 'resting', since: '2020-01-01T00:00:00.000Z', note: 'x' } as const;
-    await instance.commit('shop', createRule(AT, { ...guarded(5_000), guardState: said }));
-    const since = new Date(instance.clock.now()).toISOString();
-    expect(ruleNow()?.guardState).toEqual({ status: 'watching', since, note: '' });
-  });
-
-  test('stays when something else about the flag changes', async () => {
-    await instance.commit('shop', createRule(AT, guarded(5_000)));
-    const state = ruleNow()?.guardState;
-    instance.clock.advance(1_000);
-    await instance.commit('shop', updateRule(AT, { ...guarded(5_000), name: 'another name' }));
-    expect(ruleNow()).toMatchObject({ name: 'another name', guardState: state });
-  });
-
-  test('begins anew when the flag is put back to an earlier revision', async () => {
-    await instance.commit('shop', createRule(AT, guarded(5_000)));
-    const then = instance.catalog.state('shop');
-    instance.clock.advance(1_000);
-    await instance.commit('shop', setRollout(AT, { ruleId: 'rollout', weight: 50_000, variation: '' }));
-    instance.clock.advance(1_000);
-    await instance.commit('shop', revertTo(then, undefined));
-    expect(ruleNow()?.rollout?.weight).toBe(5_000);
-    expect(Date.parse(ruleNow()?.guardState?.since ?? '')).toBe(instance.clock.now());
-  });
-
-  test('goes with the guard', async () => {
-    await instance.commit('shop', createRule(AT, guarded(5_000)));
-    const { guard, ...unguarded } = guarded(5_000);
-    await instance.commit('shop', updateRule(AT, unguarded));
-    expect(ruleNow()).not.toHaveProperty('guardState');
   });
 });

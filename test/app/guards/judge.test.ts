@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Evidence, judge } from '../../../src/app/guards/judge.ts';
 import type { Guard, Rule } from '../../../src/core/model.ts';
+import { createRandom } from '../../attacks/random.ts';
 
 const GUARD: Guard = {
   event: '',
@@ -20,7 +21,12 @@ function ruleAt(weight: number): Rule {
 /** Of those with `on`; by default 10 of 1,000 unless said otherwise. */
 function seen(hits: number, total: number, more: Partial<Evidence> = {}): Evidence {
   const base = { hits: 10, total: 1_000 };
-  return { served: [{ variation: 'on', hits, total }], base, elapsedMs: 60_000, ...more };
+  return { served: [{ variation: 'on', hits, total }], base, elapsedMs: 60_000, nowMs: 0, ...more };
+}
+
+/** Of how many rollouts it is true. */
+function rollouts(count: number, claim: () => boolean): number {
+  return Array.from({ length: count }, claim).filter(Boolean).length;
 }
 
 describe('a guard with a threshold', () => {
@@ -28,6 +34,13 @@ describe('a guard with a threshold', () => {
     const verdict = judge(ruleAt(5_000), GUARD, seen(1, 200));
     expect(verdict).toMatchObject({ kind: 'forward', weight: 20_000 });
     expect(verdict).toMatchObject({ why: expect.stringContaining('1 of 200 people with on (0.5 %)') });
+  });
+
+  test('says so when nobody had any, for then they may not be reported at all', () => {
+    const quiet = { base: { hits: 0, total: 1_000 } };
+    const why = expect.stringContaining('; nobody had any, so see that they are reported: from 5 % to 20 %');
+    expect(judge(ruleAt(5_000), GUARD, seen(0, 200, quiet))).toMatchObject({ kind: 'forward', why });
+    expect(judge(ruleAt(5_000), GUARD, seen(0, 200))).not.toMatchObject({ why });
   });
 
   test('stays where it is until the window is over', () => {
@@ -38,7 +51,7 @@ describe('a guard with a threshold', () => {
     const verdict = judge(ruleAt(20_000), GUARD, seen(40, 200, { elapsedMs: 5_000 }));
     expect(verdict).toMatchObject({ kind: 'back', weight: 5_000 });
     expect(verdict).toMatchObject({
-      why: '40 of 200 people with on (20 %) had an error or a crash within 60 s, 10 of 1000 by default (1 %), at most 2 % is fine: back from 20 % to 5 %',
+      why: '40 of 200 people with on (20 %) had an error or a crash within 5 s, 10 of 1000 by default (1 %), at most 2 % is fine: back from 20 % to 5 %',
     });
   });
 
@@ -53,6 +66,33 @@ describe('a guard with a threshold', () => {
 
   test('does neither on a rate that is too high but may be chance', () => {
     expect(judge(ruleAt(5_000), GUARD, seen(5, 200))).toEqual({ kind: 'wait' });
+  });
+
+  test('takes one event among few for chance, even if that is a share far beyond what is fine', () => {
+    const strict = { ...GUARD, threshold: 100 };
+    expect(judge(ruleAt(5_000), strict, seen(1, 100))).toEqual({ kind: 'wait' });
+    expect(judge(ruleAt(5_000), strict, seen(4, 100))).toMatchObject({ kind: 'back' });
+  });
+
+  test('takes one event for bad if none is fine', () => {
+    expect(judge(ruleAt(5_000), { ...GUARD, threshold: 0 }, seen(1, 100_000))).toMatchObject({
+      kind: 'back',
+    });
+    expect(judge(ruleAt(5_000), { ...GUARD, threshold: 0 }, seen(0, 100))).toMatchObject({ kind: 'forward' });
+  });
+
+  test('may be asked as often as one likes: at its limit one rollout in a hundred is stepped back, not one in six', () => {
+    const random = createRandom(7);
+    const isSteppedBack = () => {
+      for (let hits = 0, total = 1; total <= 5_000; total++) {
+        if (random.oneIn(50)) hits++;
+        if (total % 10 > 0) continue;
+        const verdict = judge(ruleAt(5_000), GUARD, seen(hits, total, { elapsedMs: 0 }));
+        if (verdict.kind === 'back') return true;
+      }
+      return false;
+    };
+    expect(rollouts(1_000, isSteppedBack)).toBeLessThanOrEqual(10);
   });
 
   test('decides nothing by fewer people than it was told to ask', () => {
@@ -84,6 +124,31 @@ describe('a guard with a threshold', () => {
   });
 });
 
+describe('a guard that rests', () => {
+  const resting: Rule = {
+    ...ruleAt(20_000),
+    guardState: { status: 'resting', since: '2030-01-01T00:00:00.000Z', note: '' },
+  };
+
+  test('never goes forward, and still steps back', () => {
+    expect(judge(resting, GUARD, seen(0, 500))).toEqual({ kind: 'wait' });
+    expect(judge(resting, GUARD, seen(100, 500))).toMatchObject({ kind: 'back', weight: 5_000 });
+  });
+});
+
+describe('a guard beside a ramp', () => {
+  test('says which rollout it ends: that of the ramp', () => {
+    const [startsAt, endsAt] = ['1970-01-01T00:00:00.000Z', '1970-01-01T01:40:00.000Z'];
+    const ramp = { kind: 'linear', startsAt, endsAt, fromWeight: 0, toWeight: 100_000 } as const;
+    const verdict = judge(
+      { ...ruleAt(1_000), ramp },
+      { ...GUARD, stages: [] },
+      seen(40, 200, { nowMs: 600_000 }),
+    );
+    expect(verdict).toMatchObject({ kind: 'back', why: expect.stringContaining('back from 10 % to 0 %') });
+  });
+});
+
 describe('a guard of something good', () => {
   const buying: Guard = { ...GUARD, event: 'purchase', worse: 'lower', threshold: 10_000 };
 
@@ -92,6 +157,11 @@ describe('a guard of something good', () => {
       kind: 'back',
       why: expect.stringContaining('had purchase within 60 s'),
     });
+  });
+
+  test('gives people a window to do it in', () => {
+    expect(judge(ruleAt(20_000), buying, seen(0, 5_000, { elapsedMs: 59_999 }))).toEqual({ kind: 'wait' });
+    expect(judge(ruleAt(20_000), buying, seen(0, 5_000))).toMatchObject({ kind: 'back' });
   });
 
   test('goes forward when enough do it', () => {
@@ -115,10 +185,33 @@ describe('a guard against the default variation', () => {
     expect(judge(ruleAt(20_000), relative, seen(7, 500))).toMatchObject({ kind: 'forward' });
   });
 
+  test('may be asked as often as one likes', () => {
+    const random = createRandom(7);
+    const alike = { ...relative, relativeRegression: 0 };
+    const isSteppedBack = () => {
+      for (let hits = 0, baseHits = 0, total = 1; total <= 5_000; total++) {
+        if (random.oneIn(20)) hits++;
+        if (random.oneIn(20)) baseHits++;
+        if (total % 10 > 0) continue;
+        const more = { elapsedMs: 0, base: { hits: baseHits, total } };
+        if (judge(ruleAt(5_000), alike, seen(hits, total, more)).kind === 'back') return true;
+      }
+      return false;
+    };
+    expect(rollouts(1_000, isSteppedBack)).toBeLessThanOrEqual(10);
+  });
+
   test('decides nothing while there is nobody to compare with', () => {
     const alone = { base: { hits: 0, total: 99 } };
     expect(judge(ruleAt(20_000), relative, seen(300, 500, alone))).toEqual({ kind: 'wait' });
     expect(judge(ruleAt(20_000), relative, seen(0, 500, alone))).toEqual({ kind: 'wait' });
+  });
+
+  test('goes forward beside a default without an event only while there is none here either', () => {
+    const spotless = { base: { hits: 0, total: 1_000 } };
+    expect(judge(ruleAt(20_000), relative, seen(0, 500, spotless))).toMatchObject({ kind: 'forward' });
+    expect(judge(ruleAt(20_000), relative, seen(1, 500, spotless))).toEqual({ kind: 'wait' });
+    expect(judge(ruleAt(20_000), relative, seen(30, 500, spotless))).toMatchObject({ kind: 'back' });
   });
 
   test('steps back when fewer buy than by default', () => {

@@ -10,8 +10,8 @@ import {
   otherSettings,
 } from '../app/analytics/candidate.ts';
 import { draftRule } from '../app/analytics/draft-rule.ts';
-import { previewReach, type Sampling } from '../app/analytics/reach.ts';
-import { type Definitions, dependenceOf } from '../app/analytics/read-attributes.ts';
+import { previewReach, type ReachQuery } from '../app/analytics/reach.ts';
+import { allDependence, type Definitions, dependenceOf } from '../app/analytics/read-attributes.ts';
 import { previewChange } from '../app/analytics/what-if.ts';
 import { snapshotAt } from '../app/environment-access.ts';
 import { existingEnvironment } from '../app/manage/existing.ts';
@@ -83,10 +83,11 @@ function changeMethod(deps: AnalyticsServiceDeps) {
     if (examples > MAX_EXAMPLES)
       throw invalid([{ path: 'examples', message: `must be at most ${MAX_EXAMPLES}` }]);
     const candidate = await candidateFrom(deps, request, state, today, context);
-    const dependence = dependenceOf(
-      [state, candidate.state].map((each) => settingsOf(each, environment, flag).state),
-      undefined,
-      definitionsIn(candidate.state, environment),
+    const dependence = allDependence(
+      [state, candidate.state].map((each) => {
+        const { state: settings } = settingsOf(each, environment, flag);
+        return dependenceOf([settings], undefined, definitionsIn(each, environment));
+      }),
     );
     const query = { ...sampling, flag, today, candidate: candidate.snapshot, dependence, examples };
     const preview = await previewChange(recordedIn(deps).store, place, query, context.signal);
@@ -157,7 +158,7 @@ function samplingFrom(
   state: ProjectState,
   environment: string,
   clock: Clock,
-): Sampling {
+): Omit<ReachQuery, 'draft' | 'dependence' | 'flag'> {
   const { time, segments, attributes } = request;
   const sampleSize = request.sampleSize || SAMPLE_SIZE;
   if (sampleSize > MAX_SAMPLE_SIZE)

@@ -1,20 +1,10 @@
-import type { Recording } from '../../core/model.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 import { DAY_MS } from '../../core/time.ts';
 import type { ExposureStore, Period, RecordedPlace } from '../../ports/exposure-store.ts';
 import { type Breakdown, type ContextGroup, ContextGroups, type GroupTally } from './context-groups.ts';
 import type { DraftRule } from './draft-rule.ts';
 import { HOUR_MS, inWholeSteps } from './period.ts';
-import type { Dependence } from './read-attributes.ts';
-import {
-  type ContextSample,
-  evaluationOf,
-  lookAtEach,
-  type MissingAttribute,
-  MissingAttributes,
-  sampleContexts,
-  warningsOn,
-} from './sample.ts';
+import { type Replayed, replayContexts, type Sampling } from './sample.ts';
 import { type Estimate, type Sampled, scaled, shareOf } from './share.ts';
 
 const YEAR_MS = 365 * DAY_MS;
@@ -33,9 +23,7 @@ export interface GroupReach {
   readonly reach: Reach;
 }
 
-export interface ReachPreview {
-  readonly sample: ContextSample;
-  readonly missing: readonly MissingAttribute[];
+export interface ReachPreview extends Replayed {
   readonly total: Reach;
   readonly segments: readonly GroupReach[];
   readonly attributes: readonly GroupReach[];
@@ -43,21 +31,10 @@ export interface ReachPreview {
   readonly dailySubjects: Estimate;
   /** Evaluations of the flag a day that the rule would decide; absent without a flag. */
   readonly dailyEvaluations?: Estimate;
-  readonly warnings: readonly string[];
 }
 
-/** What contexts are taken, and how they are told apart. */
-export interface Sampling extends Breakdown {
-  readonly period: Period;
-  readonly sampleSize: number;
-  readonly recording: Recording;
-  /** When all is evaluated: epoch milliseconds. */
-  readonly nowMs: number;
-}
-
-export interface ReachQuery extends Sampling {
+export interface ReachQuery extends Sampling, Breakdown {
   readonly draft: DraftRule;
-  readonly dependence: Dependence;
   /** The flag that it is meant for. */
   readonly flag?: string;
 }
@@ -72,37 +49,35 @@ export async function previewReach(
   query: ReachQuery,
   signal?: AbortSignal,
 ): Promise<ReachPreview> {
-  const { draft, period, dependence, recording, nowMs } = query;
+  const { draft, period } = query;
   const groups = new ContextGroups(snapshot, query);
-  const sample = await sampleContexts(store, place, period, query.sampleSize);
-  const missing = new MissingAttributes(dependence, recording);
   const lastDay = { matched: 0, sampled: 0 };
   let matched = 0;
-  await lookAtEach(
-    sample.contexts,
-    (context, index) => {
-      const evaluation = evaluationOf(snapshot, context, nowMs);
+  const replayed = await replayContexts(
+    store,
+    place,
+    query,
+    snapshot,
+    (evaluation, seenAt) => {
       const isMatch = draft.matches(evaluation.answer(draft.compiled).variation);
       groups.add(evaluation, Number(isMatch));
-      missing.look(evaluation);
       if (isMatch) matched++;
-      if ((sample.contexts[index]?.seenAt ?? 0) < period.to - DAY_MS) return;
+      if (seenAt < period.to - DAY_MS) return;
       lastDay.sampled++;
       if (isMatch) lastDay.matched++;
     },
     signal,
   );
+  const { sample } = replayed;
   const total = reachOf(matched, sample.sampled, sample);
   const daily = await dailyEvaluations(store, place, query, total.share);
-  const found = missing.found();
-  const warnings = warningsOn(sample, found, dependence, recording);
   return {
-    ...{ sample, total, missing: found },
+    ...{ ...replayed, total },
     segments: groups.segments().map((tally) => groupReach(tally, sample)),
     attributes: groups.attributes().map((tally) => groupReach(tally, sample)),
-    dailySubjects: await dailySubjects(store, place, period, lastDay, sample),
+    dailySubjects: await dailySubjects(store, place, period, lastDay),
     ...(daily && { dailyEvaluations: daily.evaluations }),
-    warnings: [...warnings, ...(daily?.warnings ?? [])],
+    warnings: [...replayed.warnings, ...(daily?.warnings ?? [])],
   };
 }
 
@@ -122,10 +97,10 @@ async function dailySubjects(
   place: RecordedPlace,
   { to }: Period,
   { matched, sampled }: { readonly matched: number; readonly sampled: number },
-  sample: Sampled,
 ): Promise<Estimate> {
-  const { total } = await store.contexts(place, { from: to - DAY_MS, to, limit: 1 });
-  return scaled(shareOf(matched, sampled, sample), total);
+  // The period may have been shorter than a day: then there are more than could be sampled.
+  const { total: known } = await store.contexts(place, { from: to - DAY_MS, to, limit: 1 });
+  return scaled(shareOf(matched, sampled, { sampled, known }), known);
 }
 
 /** The volume of the flag since it was first evaluated in the period, or in its last year, over a day, and the rule's share of that. */

@@ -28,6 +28,14 @@ export function dependenceOf(
   return { attributes: [...found.attributes].sort(), listsKeys: found.listsKeys };
 }
 
+/** What any of them depends on. */
+export function allDependence(each: readonly Dependence[]): Dependence {
+  return {
+    attributes: [...new Set(each.flatMap(({ attributes }) => attributes))].sort(),
+    listsKeys: each.some(({ listsKeys }) => listsKeys),
+  };
+}
+
 class Finding {
   readonly attributes = new Set<string>();
   listsKeys = false;

@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { attributeReader } from '../../core/attribute.ts';
-import type { Context } from '../../core/context.ts';
 import { FlagError } from '../../core/errors.ts';
 import { Evaluation } from '../../core/evaluation.ts';
 import type { Recording } from '../../core/model.ts';
@@ -25,32 +24,54 @@ export interface ContextSample extends Sampled {
   readonly contexts: readonly RecordedContext[];
 }
 
-export async function sampleContexts(
-  store: Pick<ExposureStore, 'contexts'>,
-  place: RecordedPlace,
-  period: Period,
-  limit: number,
-): Promise<ContextSample> {
-  const { total, contexts } = await store.contexts(place, { ...period, limit });
-  return { period, contexts, sampled: contexts.length, known: Math.max(total, contexts.length) };
+/** Which contexts are taken, and how they are evaluated. */
+export interface Sampling {
+  readonly period: Period;
+  readonly sampleSize: number;
+  readonly recording: Recording;
+  /** When all is evaluated: epoch milliseconds. */
+  readonly nowMs: number;
+  /** What decides, of which contexts may know nothing. */
+  readonly dependence: Dependence;
 }
 
-/** Looks at each context in turn, and lets the event loop go on meanwhile. Rejects with `cancelled` when `signal` aborts. */
-export async function lookAtEach(
-  contexts: readonly RecordedContext[],
-  look: (context: Context, index: number) => void,
+/** What a preview stood on, and why its numbers may be wrong, in words. */
+export interface Replayed {
+  readonly sample: ContextSample;
+  readonly missing: readonly MissingAttribute[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Shows `look` an evaluation of the snapshot for each of some contexts, in turn, and lets the event loop go on meanwhile.
+ * Rejects with `cancelled` when `signal` aborts.
+ */
+export async function replayContexts(
+  store: Pick<ExposureStore, 'contexts'>,
+  place: RecordedPlace,
+  { period, sampleSize, recording, nowMs, dependence }: Sampling,
+  snapshot: Snapshot,
+  look: (evaluation: Evaluation, seenAt: number) => void,
   signal?: AbortSignal,
-): Promise<void> {
-  for (const [index, { subject, attributes }] of contexts.entries()) {
-    look({ targetingKey: subject, attributes }, index);
+): Promise<Replayed> {
+  const { total, contexts } = await store.contexts(place, { ...period, limit: sampleSize });
+  const lacking = new MissingAttributes(dependence, recording);
+  for (const [index, { subject, attributes, seenAt }] of contexts.entries()) {
+    const evaluation = Evaluation.ofMany(snapshot, { targetingKey: subject, attributes }, nowMs);
+    look(evaluation, seenAt);
+    lacking.look(evaluation);
     if (index % PER_TURN !== PER_TURN - 1) continue;
     await nextTurn();
     if (signal?.aborted) throw new FlagError('cancelled', 'nobody waits for the answer');
   }
+  const sampled = contexts.length;
+  const sample = { period, contexts, sampled, known: Math.max(total, sampled) };
+  const missing = lacking.found();
+  return { sample, missing, warnings: warningsOn(sample, missing, dependence, recording) };
 }
 
 /** Counts contexts that lack what is read to decide. */
-export class MissingAttributes {
+class MissingAttributes {
   readonly #counts: Map<string, number>;
   readonly #readers;
   readonly #recording: Recording;
@@ -75,13 +96,7 @@ export class MissingAttributes {
   }
 }
 
-/** For attributes of one context: nothing else of an evaluation is used. */
-export function evaluationOf(snapshot: Snapshot, context: Context, nowMs: number): Evaluation {
-  return Evaluation.ofMany(snapshot, context, nowMs);
-}
-
-/** Why the numbers of a preview may be wrong, in words. */
-export function warningsOn(
+function warningsOn(
   sample: ContextSample,
   missing: readonly MissingAttribute[],
   { listsKeys }: Dependence,

@@ -1,18 +1,11 @@
+import type { CompiledFlag } from '../../core/compile-flag.ts';
+import { Evaluation } from '../../core/evaluation.ts';
 import { affectedFlags, type Snapshot } from '../../core/snapshot.ts';
 import type { ExposureStore, RecordedPlace } from '../../ports/exposure-store.ts';
 import { type ChangeCell, ChangeMatrix } from './change-matrix.ts';
-import { type ContextGroup, ContextGroups, type GroupTally } from './context-groups.ts';
-import { type Reach, reachOf, type Sampling } from './reach.ts';
-import type { Dependence } from './read-attributes.ts';
-import {
-  type ContextSample,
-  evaluationOf,
-  lookAtEach,
-  type MissingAttribute,
-  MissingAttributes,
-  sampleContexts,
-  warningsOn,
-} from './sample.ts';
+import { type Breakdown, type ContextGroup, ContextGroups, type GroupTally } from './context-groups.ts';
+import { type Reach, reachOf } from './reach.ts';
+import { type ContextSample, type Replayed, replayContexts, type Sampling } from './sample.ts';
 import type { Sampled } from './share.ts';
 
 const COMPARED_AT_ONCE = 500;
@@ -26,9 +19,7 @@ export interface GroupChange {
   readonly cells: readonly ChangeCell[];
 }
 
-export interface ChangePreview {
-  readonly sample: ContextSample;
-  readonly missing: readonly MissingAttribute[];
+export interface ChangePreview extends Replayed {
   readonly moved: Reach;
   /** The most frequent first; together they are the sample. */
   readonly cells: readonly ChangeCell[];
@@ -39,14 +30,12 @@ export interface ChangePreview {
   /** Contexts whose last variation is known, and how many of these would get the same today. */
   readonly compared: number;
   readonly agreeing: number;
-  readonly warnings: readonly string[];
 }
 
-export interface ChangeQuery extends Sampling {
+export interface ChangeQuery extends Sampling, Breakdown {
   readonly flag: string;
   readonly today: Snapshot;
   readonly candidate: Snapshot;
-  readonly dependence: Dependence;
   /** For each cell. */
   readonly examples: number;
 }
@@ -58,54 +47,55 @@ export async function previewChange(
   query: ChangeQuery,
   signal?: AbortSignal,
 ): Promise<ChangePreview> {
-  const { flag, today, candidate, dependence, recording, nowMs } = query;
+  const { flag, today, candidate, recording } = query;
   const groups = new ContextGroups(today, query);
-  const sample = await sampleContexts(store, place, query.period, query.sampleSize);
-  const missing = new MissingAttributes(dependence, recording);
   const cells = new ChangeMatrix(query.examples);
   const dependents = new Dependents(query);
   const answers: string[] = [];
-  await lookAtEach(
-    sample.contexts,
-    (context) => {
-      const [now, later] = [evaluationOf(today, context, nowMs), evaluationOf(candidate, context, nowMs)];
+  const replayed = await replayContexts(
+    store,
+    place,
+    query,
+    today,
+    (now) => {
+      const later = Evaluation.ofMany(candidate, now.context, now.nowMs);
       const from = now.flag(flag);
       answers.push(from.variation);
-      groups.add(now, cells.add(from, later.flag(flag), context));
-      missing.look(now);
+      groups.add(now, cells.add(from, later.flag(flag), now.context));
       dependents.look(now, later);
     },
     signal,
   );
+  const { sample } = replayed;
   // Buckets of hashes are not those that anybody is in.
   const agreement = recording.hashTargetingKeys
     ? { compared: 0, agreeing: 0 }
     : await agreementOf(store, place, flag, sample, answers);
-  const found = missing.found();
   return {
-    ...{ sample, missing: found, ...agreement },
+    ...{ ...replayed, ...agreement },
     moved: cells.moved(sample.sampled, cells.tally(), sample),
     cells: cells.list(cells.tally(), sample.sampled, sample, true),
     segments: groups.segments().map((tally) => groupChange(tally, cells, sample)),
     attributes: groups.attributes().map((tally) => groupChange(tally, cells, sample)),
     dependents: dependents.found(sample),
     warnings: [
-      ...warningsOn(sample, found, dependence, recording),
+      ...replayed.warnings,
       ...warningsOnState(query),
+      ...dependents.warnings(),
       ...warningsOnAgreement(agreement),
     ],
   };
 }
 
-type Evaluated = ReturnType<typeof evaluationOf>;
-
 /** Flags that ask for this one, as it is or as it would be. */
 class Dependents {
   readonly #moved: Map<string, number>;
+  readonly #all: number;
 
   constructor({ today, candidate, flag }: ChangeQuery) {
     const keys = new Set([...affectedFlags(today, [flag]), ...affectedFlags(candidate, [flag])]);
     keys.delete(flag);
+    this.#all = keys.size;
     this.#moved = new Map(
       [...keys]
         .sort()
@@ -114,9 +104,15 @@ class Dependents {
     );
   }
 
-  look(now: Evaluated, later: Evaluated): void {
+  look(now: Evaluation, later: Evaluation): void {
     for (const [key, moved] of this.#moved)
       if (now.flag(key).variation !== later.flag(key).variation) this.#moved.set(key, moved + 1);
+  }
+
+  warnings(): string[] {
+    const looked = this.#moved.size;
+    if (looked === this.#all) return [];
+    return [`${this.#all} flags depend on this one, of which only the first ${looked} were looked at`];
   }
 
   found(sample: ContextSample) {
@@ -170,11 +166,19 @@ function warningsOnAgreement({ compared, agreeing }: Agreement): string[] {
 }
 
 /** A flag that does not look at its rules moves nobody, whatever they say. */
-function warningsOnState({ flag, candidate }: ChangeQuery): string[] {
+function warningsOnState({ flag, candidate, nowMs }: ChangeQuery): string[] {
   const compiled = candidate.flags.get(flag);
   if (compiled === undefined) return ['then there is no such flag: everybody gets the default of their code'];
-  if (compiled.flag.status === 'draft') return ['the flag is a draft, which answers its default variation'];
-  if (compiled.settings.halt !== undefined) return ['the flag is halted, and answers its default variation'];
-  if (!compiled.settings.enabled) return ['the flag is not enabled, and answers its default variation'];
-  return compiled.problem === undefined ? [] : [`then it cannot be evaluated: ${compiled.problem}`];
+  const due = compiled.settings.scheduledChanges.filter(({ at }) => Date.parse(at) <= nowMs);
+  return [
+    ...stillnessOf(compiled),
+    ...due.map(({ id, at }) => `the scheduled change ${id} is due at ${at}, and is not counted in`),
+  ];
+}
+
+function stillnessOf({ flag, settings, problem }: CompiledFlag): string[] {
+  if (flag.status === 'draft') return ['the flag is a draft, which answers its default variation'];
+  if (settings.halt !== undefined) return ['the flag is halted, and answers its default variation'];
+  if (!settings.enabled) return ['the flag is not enabled, and answers its default variation'];
+  return problem === undefined ? [] : [`then it cannot be evaluated: ${problem}`];
 }

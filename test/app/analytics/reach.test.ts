@@ -159,6 +159,18 @@ describe('the reach of a draft', () => {
     expect(dailyEvaluations?.value).toBeCloseTo(20, 9);
   });
 
+  it('is not sure of the subjects of a day if it has looked at those of less', async () => {
+    const period = { from: NOW - 2, to: NOW };
+    const { total, dailySubjects } = await reach(
+      queryOf({ condition: onPlan('pro') }, undefined, { period }),
+    );
+    const { total: known } = await store.contexts(HERE, { from: NOW - DAY_MS, to: NOW, limit: 1 });
+    expect(total.share).toEqual({ value: 1, low: 1, high: 1 });
+    expect(known).toBeGreaterThan(total.sampled);
+    expect(dailySubjects).toMatchObject({ value: known, high: known });
+    expect(dailySubjects.low).toBeLessThan(known);
+  });
+
   it('makes a day of what is known of less, and says so', async () => {
     await record(store, 'q', {
       evaluations: [{ time: NOW - 6 * 3_600_000, flag: 'checkout', variation: 'off', count: 60 }],

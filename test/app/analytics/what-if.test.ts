@@ -176,6 +176,31 @@ describe('a change that nobody has made', () => {
     expect(dependents.map(({ flag, moved }) => [flag, moved.matched])).toEqual([['upsell', 2]]);
   });
 
+  it('says of how many flags that depend on it only the first were looked at', async () => {
+    const dependents = Array.from({ length: 23 }, (_, n) => ({
+      key: `upsell-${n}`,
+      settings: { prerequisites: [{ flag: 'checkout', variations: ['on'] }] },
+    }));
+    const state = stateWith({ key: 'checkout', settings: { rules: [serving('pro')] } }, ...dependents);
+    const { warnings } = await preview(queryOf(state, deleteRule(AT, 'pro')));
+    expect(warnings).toContain('23 flags depend on this one, of which only the first 20 were looked at');
+  });
+
+  it('is not what it will be once a scheduled change was made, and says so', async () => {
+    const at = new Date(NOW + DAY_MS).toISOString();
+    const change = { id: 'launch', at, action: { kind: 'enable' }, by: 'key:root' } as const;
+    const settings = { enabled: false, rules: [serving('pro')], scheduledChanges: [change] };
+    const state = stateWith({ key: 'checkout', settings });
+    const warningsAt = async (nowMs: number) =>
+      (await preview(queryOf(state, otherRule(AT, serving('more')), { nowMs }))).warnings;
+    const still = 'the flag is not enabled, and answers its default variation';
+    expect(await warningsAt(NOW)).toEqual([still]);
+    expect(await warningsAt(NOW + DAY_MS)).toEqual([
+      still,
+      `the scheduled change launch is due at ${at}, and is not counted in`,
+    ]);
+  });
+
   it('is held against what people are recorded to have got', async () => {
     await record(store, 'q', {
       evaluations: ['a', 'b', 'c', 'd'].map((subject) => ({

@@ -1,14 +1,7 @@
 import { UsageError } from '../usage-error.ts';
+import { spanMs } from './span.ts';
 
-const unitMs: ReadonlyMap<string, number> = new Map([
-  ['s', 1000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-  ['d', 86_400_000],
-  ['w', 604_800_000],
-]);
-
-const relative = /^([+-])?(\d+)([smhdw])( ago)?$/;
+const relative = /^([+-])?(\w+?)( ago)?$/;
 const absolute = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[Zz]|[+-]\d{2}:\d{2}))?$/;
 
 /**
@@ -18,11 +11,10 @@ const absolute = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[
 export function parseTime(text: string, now: Date, direction: 'future' | 'past'): Date {
   const trimmed = text.trim();
   if (trimmed === 'now') return now;
-  const distance = relative.exec(trimmed);
-  if (distance !== null) {
-    const [, sign, count, unit = '', ago] = distance;
+  const [, sign, span = '', ago] = relative.exec(trimmed) ?? [];
+  const distanceMs = spanMs(span);
+  if (distanceMs !== undefined) {
     const back = ago !== undefined || sign === '-' || (sign === undefined && direction === 'past');
-    const distanceMs = Number(count) * (unitMs.get(unit) ?? 0);
     return checked(new Date(now.getTime() + (back ? -distanceMs : distanceMs)), text);
   }
   if (!absolute.test(trimmed)) throw badTime(text);

@@ -155,11 +155,20 @@ function entryOf(process: string, known = knownOf(undefined), letters: readonly 
   return {
     ...{ process, accepted, stored, deadLettered, lost },
     ...{ highestSequence: heardOf.highest, missing: heardOf.gaps() },
-    firstAt: Math.min(known?.firstAt ?? Infinity, end?.firstAt ?? Infinity, ...times),
-    lastAt: Math.max(known?.lastAt ?? -Infinity, end?.lastAt ?? -Infinity, ...times),
+    // There may be more letters than a call can have arguments.
+    firstAt: times.reduce(least, Math.min(known?.firstAt ?? Infinity, end?.firstAt ?? Infinity)),
+    lastAt: times.reduce(most, Math.max(known?.lastAt ?? -Infinity, end?.lastAt ?? -Infinity)),
   };
 }
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
+}
+
+function least(a: number, b: number): number {
+  return Math.min(a, b);
+}
+
+function most(a: number, b: number): number {
+  return Math.max(a, b);
 }

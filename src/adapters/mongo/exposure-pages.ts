@@ -69,7 +69,9 @@ export function openPages(mongo: Mongo, all: ExposureCollections, report: Report
     const found: T[] = [];
     for (const some of chunksOf(rolls, CHUNK_ROLLS)) {
       const wanted = { roll: { $in: some }, ...filter } as Filter<T>;
-      found.push(...(await find(collection, wanted, projection && { projection })));
+      // There may be more of them than a call can have arguments.
+      for (const document of await find(collection, wanted, projection && { projection }))
+        found.push(document);
     }
     return found;
   }

@@ -104,10 +104,11 @@ function entryOf({ account, letters, declared, losses, ranges }: Found): LedgerE
   const accounted = [...buried, ...declared.map(({ sequence }) => sequence)];
   return {
     ...{ process, accepted, stored, deadLettered, lost },
-    highestSequence: Math.max(account.highest, ...buried),
+    // There may be more letters than a call can have arguments.
+    highestSequence: [...buried].reduce(most, account.highest),
     missing: missingIn([...ranges, ...accounted.map((sequence) => ({ from: sequence, to: sequence }))]),
-    firstAt: Math.min(account.firstAt, ...times),
-    lastAt: Math.max(account.lastAt, ...times),
+    firstAt: times.reduce(least, account.firstAt),
+    lastAt: times.reduce(most, account.lastAt),
   };
 }
 
@@ -124,4 +125,12 @@ function missingIn(ranges: readonly SequenceRange[]): SequenceRange[] {
     reached = Math.max(reached, to);
   }
   return missing;
+}
+
+function least(a: number, b: number): number {
+  return Math.min(a, b);
+}
+
+function most(a: number, b: number): number {
+  return Math.max(a, b);
 }

@@ -39,7 +39,8 @@ export function seriesChart(answer: QueryEvaluationsResponse, byReason: boolean)
   const headings = byReason ? ['FLAG', 'VARIATION', 'REASON'] : ['FLAG', 'VARIATION'];
   const width = chartWidth([headings, ...rows.map(({ names }) => names)]);
   const lines = rows.map((row) => ({ ...row, ...condensed(row.values, width) }));
-  const most = Math.max(...lines.flatMap(({ values }) => values));
+  // There may be more of them than a call can have arguments.
+  const most = lines.flatMap(({ values }) => values).reduce((a, b) => Math.max(a, b), 0);
   const all = sumOf(lines.map(({ total }) => total));
   const cells = lines.map(({ names, values, total, subjects }) => [
     ...names,
@@ -79,8 +80,9 @@ function rowsOf(answer: QueryEvaluationsResponse, byReason: boolean): SeriesRow[
       const names = [one.flag, variationText(one.variation), enumWord(Reason, one.reason).toUpperCase()];
       return { names, values, total: sumOf(values) };
     });
+  const byVariation = Map.groupBy(series, ({ flag, variation }) => `${flag}\n${variation}`);
   return totals.map(({ flag, variation, estimate, subjects }) => {
-    const own = series.filter((one) => one.flag === flag && one.variation === variation);
+    const own = byVariation.get(`${flag}\n${variation}`) ?? [];
     return {
       names: [flag, variationText(variation)],
       values: valuesOf(own, answer),

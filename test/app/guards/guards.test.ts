@@ -9,7 +9,9 @@ import { settingsOf } from '../../../src/app/project-state.ts';
 import { FlagError } from '../../../src/core/errors.ts';
 import type { FlagSettings, Guard, Rule } from '../../../src/core/model.ts';
 import type { OutcomeQuery, VariationOutcome } from '../../../src/ports/exposure-store.ts';
+import { watchDefinitions } from '../../support/definitions-watcher.ts';
 import { type Instance, openInstance } from '../../support/instance.ts';
+import { createServerKey } from '../../support/shop.ts';
 import { checkout } from '../manage/shop.ts';
 
 const GUARD: Guard = {
@@ -137,6 +139,22 @@ describe('a guarded rollout', () => {
       status: 'watching',
       note: expect.stringContaining('to 100 %'),
     });
+  });
+
+  test('is told to who watches the definitions, each step as one change from one revision to the next', async () => {
+    open();
+    await instance.commit('shop', createServerKey);
+    await instance.commit('shop', createRule(AT, guarded(5_000)));
+    const watcher = watchDefinitions(instance);
+    await watcher.started();
+    for (const weight of [20_000, 100_000]) {
+      const { revision: from } = instance.catalog.state('shop');
+      await until(() => expect(ruleNow()?.rollout?.weight).toBe(weight));
+      let event = await watcher.next();
+      while (event.kind === 'bookmark') event = await watcher.next();
+      expect(event).toMatchObject({ kind: 'delta', from, to: from + 1, cause: 'change' });
+    }
+    watcher.leave();
   });
 
   test('is stepped back within a window once people fare badly, and then rests', async () => {

@@ -110,7 +110,8 @@ function healthMethod(deps: AnalyticsServiceDeps) {
   return async (request: wire.GetFlagHealthRequest, context: HandlerContext) => {
     const { place, flag } = figuresOfFlag(catalog, context, request.name);
     const period = periodFrom(request, clock, DAY_MS);
-    const variations = await healthOf(recordedIn(deps).store, place, { ...period, flag });
+    const query = { ...period, flag, ...(request.ruleId !== '' && { ruleId: request.ruleId }) };
+    const variations = await healthOf(recordedIn(deps).store, place, query);
     const name = settingsName(place.project, place.environment, flag);
     return { health: healthMessage(name, flag, variations, period, MOST_VARIATIONS) };
   };

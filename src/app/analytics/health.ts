@@ -22,9 +22,9 @@ export interface VariationHealth {
 export async function healthOf(
   store: Pick<ExposureStore, 'outcomes'>,
   place: RecordedPlace,
-  { from, to, flag }: Period & { readonly flag: string },
+  { from, to, flag, ruleId }: Period & { readonly flag: string; readonly ruleId?: string },
 ): Promise<VariationHealth[]> {
-  const query = { from, to, flag };
+  const query = { from, to, flag, ...(ruleId !== undefined && { ruleId }) };
   const troubled = await store.outcomes(place, { ...query, kinds: ['error', 'crash'] });
   // Where nothing happened nothing crashed.
   const isQuiet = troubled.every(({ events }) => events === 0);

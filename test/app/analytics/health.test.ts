@@ -78,6 +78,17 @@ describe('health', () => {
     expect(health[2]?.note).toBe('only 3 of the 100 subjects that it takes');
   });
 
+  it('is of those alone who got it by one rule, if one is asked for', async () => {
+    const by = (ruleId: string, them: readonly string[]) =>
+      got('on', them).map((row) => ({ ...row, ruleId }));
+    await record(store, 'p', {
+      evaluations: [...by('beta', ['b0', 'b1']), ...by('rollout', ['r0', 'r1', 'r2'])],
+      events: ['b0', 'r0', 'r1'].map((subject) => ({ time: T, event: 'boom', subject, kind: 'error' })),
+    });
+    const health = await healthOf(store, HERE, { ...PERIOD, flag: 'a', ruleId: 'rollout' });
+    expect(health).toMatchObject([{ variation: 'on', subjects: 3, affected: 2, crashed: 0 }]);
+  });
+
   it('has no rates where nobody has a name', async () => {
     await record(store, 'p', { evaluations: [{ time: T, flag: 'a', variation: 'on' }] });
     const [only] = await healthOf(store, HERE, { ...PERIOD, flag: 'a' });

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { batchStoring } from '../../src/adapters/sqlite/exposure-batches.ts';
 import { EXPOSURE_STORE_SCHEMA } from '../../src/adapters/sqlite/exposure-schema.ts';
 import { openSqliteExposureStore } from '../../src/adapters/sqlite/exposure-store.ts';
+import { openDatabase } from '../../src/adapters/sqlite/open-database.ts';
+import { FlagError } from '../../src/core/errors.ts';
 import {
   ALWAYS,
   batch,
@@ -89,6 +92,57 @@ describe('the SQLite store of exposures', () => {
       await store.erase(SHOP, subject, START);
     expect(await filesContain(directory.path, name)).toBe(false);
     expect(await filesContain(directory.path, 'user-299')).toBe(true);
+  });
+
+  it('forgets names that callers made up once no row can have them, and takes them up again', async () => {
+    await using directory = await temporaryDirectory();
+    await using store = await openSqliteExposureStore(directory.path);
+    await using other = await openSqliteExposureStore(directory.path);
+    const madeUp = (sequence: number) =>
+      batch({
+        sequence,
+        evaluations: Array.from({ length: 3_000 }, (_, index) =>
+          evaluation({ ruleId: `rule-${index}`, client: `client/${index}` }),
+        ),
+        events: Array.from({ length: 3_000 }, (_, index) => event({ event: `event-${index}` })),
+      });
+    const named = () => {
+      using raw = new DatabaseSync(join(directory.path, EXPOSURE_STORE_SCHEMA.file), { timeout: 5_000 });
+      const count = (table: string) => raw.prepare(`SELECT COUNT(*) AS count FROM ${table}`).get()?.count;
+      return ['answers', 'origins', 'event_names'].map(count);
+    };
+    await storeAll(store, [madeUp(1)]);
+    await storeAll(other, [madeUp(2)]);
+    const nothing = { minutesBefore: 0, rollupsBefore: 0 };
+    await store.expire({ ...nothing, rowsBefore: START });
+    expect(named()).toEqual([3_000, 3_000, 3_000]);
+    await store.expire({ ...nothing, rowsBefore: Date.now() + 3 * 86_400_000 });
+    expect(named()).toEqual([0, 0, 0]);
+    await storeAll(other, [madeUp(3)]);
+    await storeAll(store, [madeUp(4)]);
+    expect(named()).toEqual([3_000, 3_000, 3_000]);
+    const rows = await store.rows(SHOP, { ...ALWAYS, limit: 10_000 });
+    expect(new Set(rows.map(({ ruleId, client }) => `${ruleId} ${client}`)).size).toBe(3_000);
+    expect(rows).toHaveLength(6_000);
+  });
+
+  it('knows no name of a transaction that was undone when it was to be committed', async () => {
+    await using directory = await temporaryDirectory();
+    using database = await openDatabase(directory.path, EXPOSURE_STORE_SCHEMA);
+    const store = batchStoring(database);
+    const first = batch({ evaluations: [evaluation({ ruleId: 'first' })] });
+    const undone = database.write(() => {
+      store(first);
+      throw new FlagError('exhausted', 'no space is left');
+    });
+    await expect(undone).rejects.toThrow('no space is left');
+    await database.write(() =>
+      store(batch({ sequence: 2, evaluations: [evaluation({ ruleId: 'second' })] })),
+    );
+    await database.write(() => store(first));
+    await using reader = await openSqliteExposureStore(directory.path);
+    const rows = await reader.rows(SHOP, { ...ALWAYS, limit: 10 });
+    expect(rows.map(({ ruleId }) => ruleId).sort()).toEqual(['first', 'second']);
   });
 
   it('lets the event loop turn while it stores and looks', async () => {

@@ -8,7 +8,7 @@ import type {
 import { brokenAccounts } from './broken-exposure-accounts.ts';
 import { brokenReaders } from './broken-exposure-readers.ts';
 import type { SeededBug } from './contract.ts';
-import { ALWAYS } from './exposure-samples.ts';
+import { ALWAYS, START } from './exposure-samples.ts';
 
 /** Alters batches on their way in. */
 export function storing(store: ExposureStore, alter: (batch: RecordedBatch) => RecordedBatch): ExposureStore {
@@ -190,6 +190,14 @@ const brokenKeeping: readonly SeededBug<ExposureStore>[] = [
     foundBy:
       'takes what a subject had done by the time of its erasure for what nobody did, if it is stored later',
     wrap: (store) => ({ ...store, erase: (place, subject) => store.erase(place, subject, 0) }),
+  },
+  {
+    bug: 'brings back whom it erased where others store them at that moment',
+    foundBy: 'leaves nothing of whom it erases while others store it, and look',
+    wrap: (store) => ({
+      ...store,
+      erase: (place, subject, at) => store.erase(place, subject, Math.min(at, START)),
+    }),
   },
   {
     bug: 'erases a name wherever it is',

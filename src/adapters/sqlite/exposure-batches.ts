@@ -24,7 +24,9 @@ export function batchStoring(database: Database): (batch: RecordedBatch) => Stor
     const known = accounts.digest(batch);
     if (known !== undefined) return known === batch.digest ? 'already' : 'conflict';
     const firstId = accounts.add(batch) * MOST_ROWS;
+    names.begin();
     sums.add(rows.add(erasures.without(batch), firstId));
+    names.end();
     return 'stored';
   }
 

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Retention, Step } from '../../ports/exposure-store.ts';
 import { numberOf } from './columns.ts';
+import { AGING_NAMES, newEdition } from './exposure-names.ts';
 import { STEPS, stepMs, tableOf } from './exposure-sums.ts';
 import type { Database } from './open-database.ts';
 
@@ -32,6 +33,7 @@ function removals(database: Database, { rowsBefore, minutesBefore, rollupsBefore
   return [
     byKey(database, 'flags', 'evaluations', 'flag, time, id', 'flag', 'time', rowsBefore),
     byKey(database, 'event_names', 'events', 'name, time, id', 'name', 'time', rowsBefore),
+    ...AGING_NAMES.map((names) => forgetNames(database, names, rowsBefore)),
     ...sums,
     forgetFlags(database),
     expireSubjects(database, rollupsBefore),
@@ -60,7 +62,8 @@ function byKey(
       const row = next.get(id);
       if (row === undefined || row.id === null) return undefined;
       id = numberOf(row, 'id');
-      rest -= Number(remove.run(id, before, rest).changes);
+      // To look at one takes time as well, and callers can make up as many names as they like.
+      rest -= 1 + Number(remove.run(id, before, rest).changes);
       if (rest <= 0) return id;
       id += 1;
     }
@@ -100,6 +103,19 @@ function expireSubjects(database: Database, before: number): Removing {
     const to = numberOf(row, 'id');
     for (const statement of [removeGot, forget, remove]) statement.run(from, to, before);
     return to;
+  };
+}
+
+/** Rows that have them are all older than that, and gone by now. */
+function forgetNames(database: Database, names: string, before: number): Removing {
+  const remove = database.prepare(
+    `DELETE FROM ${names} WHERE id IN (SELECT id FROM ${names} WHERE used_until <= ? LIMIT ?)`,
+  );
+  const update = database.prepare('UPDATE names_edition SET edition = ?');
+  return () => {
+    if (Number(remove.run(before, ROWS_A_STEP).changes) === 0) return undefined;
+    update.run(newEdition());
+    return 0;
   };
 }
 

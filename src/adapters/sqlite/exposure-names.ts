@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { StatementSync } from 'node:sqlite';
 import type {
   RecordedBatch,
@@ -8,8 +9,9 @@ import type {
 import { numberOf } from './columns.ts';
 import type { Database } from './open-database.ts';
 
-/** What is remembered of names that were looked up. They are never removed, so that a number once known stays right. */
+/** What is remembered of names that were looked up. */
 const MOST_REMEMBERED = 50_000;
+const DAY_MS = 86_400_000;
 
 /** One answer of a flag, by its number and those of its flag. */
 export interface KnownAnswer {
@@ -19,7 +21,7 @@ export interface KnownAnswer {
   readonly reason: string;
 }
 
-/** The numbers of names, which get one when they are met for the first time. */
+/** The numbers of names, which get one when they are met for the first time, or again after all rows of theirs had gone. */
 export interface ExposureNames {
   place(place: RecordedPlace): number;
   flag(place: number, flag: string): number;
@@ -28,19 +30,34 @@ export interface ExposureNames {
   event(place: number, event: RecordedEvent): number;
   /** Everybody in a batch who has a name, and when they were last heard of in it. */
   subjects(place: number, batch: RecordedBatch): ReadonlyMap<string, number>;
-  /** To be called when what was done in a transaction is undone. */
+  /** To be called before anything is asked in a transaction: forgets what is not there any more, or never came to be. */
+  begin(): void;
+  /** To be called when all that a batch needs was asked. */
+  end(): void;
+  /** To be called when what was done since the last `begin` is undone alone. */
   forget(): void;
+}
+
+/** A name that is removed once it was used last so long ago that no row can have it, and when it was used at most. */
+interface Aging<T> {
+  readonly id: number;
+  readonly known: T;
+  until: number;
 }
 
 export function exposureNames(database: Database): ExposureNames {
   const known = new Map<string, number>();
-  const answers = new Map<string, KnownAnswer>();
-  const places = namesIn(database, 'places', ['project', 'environment']);
-  const flags = namesIn(database, 'flags', ['place', 'flag']);
+  const aging = new Map<string, Aging<unknown>>();
+  const edition = namesEdition(database);
+  let now = 0;
+  const table = (name: string, columns: readonly string[]) =>
+    namesIn(database, name, columns, edition.change);
+  const places = table('places', ['project', 'environment']);
+  const flags = table('flags', ['place', 'flag']);
   const columns = ['flag', 'flag_version', 'variation', 'reason', 'error_code', 'rule_id'];
-  const answersOf = namesIn(database, 'answers', columns);
-  const origins = namesIn(database, 'origins', ['source', 'client']);
-  const eventNames = namesIn(database, 'event_names', ['place', 'event', 'kind']);
+  const answersOf = table('answers', columns);
+  const origins = table('origins', ['source', 'client']);
+  const eventNames = table('event_names', ['place', 'event', 'kind']);
   const meet = database.prepare(
     `INSERT INTO subjects (place, subject, last_at, shuffle) VALUES (?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET last_at = MAX(last_at, excluded.last_at) RETURNING id`,
@@ -56,30 +73,48 @@ export function exposureNames(database: Database): ExposureNames {
     return id;
   }
 
+  /** The same for a name that goes: notes, once a day, that it is still in use. */
+  function recent<T>(
+    key: string,
+    time: number,
+    { keep }: Names,
+    look: () => Omit<Aging<T>, 'until'>,
+  ): Aging<T> {
+    let entry = aging.get(key) as Aging<T> | undefined;
+    if (entry === undefined) {
+      entry = { ...look(), until: 0 };
+      if (aging.size >= MOST_REMEMBERED) aging.clear();
+      aging.set(key, entry);
+    }
+    const usedAt = Math.max(time, now);
+    if (usedAt >= entry.until) {
+      entry.until = (Math.floor(usedAt / DAY_MS) + 1) * DAY_MS;
+      keep(entry.id, entry.until);
+    }
+    return entry;
+  }
+
   const names: ExposureNames = {
     place: ({ project, environment }) =>
-      remembered(`p${project.length} ${project}${environment}`, () => places(project, environment)),
-    flag: (place, flag) => remembered(`f${place} ${flag}`, () => flags(place, flag)),
+      remembered(`p${project.length} ${project}${environment}`, () => places.of(project, environment)),
+    flag: (place, flag) => remembered(`f${place} ${flag}`, () => flags.of(place, flag)),
     answer(place, evaluation) {
-      const key = answerKey(place, evaluation);
-      let answer = answers.get(key);
-      if (answer === undefined) {
+      const look = () => {
         const { flagVersion, variation, reason, errorCode = '', ruleId } = evaluation;
         const flag = names.flag(place, evaluation.flag);
-        answer = {
-          id: answersOf(flag, flagVersion, variation, reason, errorCode, ruleId),
-          flag,
-          variation,
-          reason,
-        };
-        if (answers.size >= MOST_REMEMBERED) answers.clear();
-        answers.set(key, answer);
-      }
-      return answer;
+        const id = answersOf.of(flag, flagVersion, variation, reason, errorCode, ruleId);
+        return { id, known: { id, flag, variation, reason } satisfies KnownAnswer };
+      };
+      return recent(`a${answerKey(place, evaluation)}`, evaluation.time, answersOf, look).known;
     },
-    origin: ({ source, client }) => remembered(`o${source} ${client}`, () => origins(source, client)),
-    event: (place, { event, kind }) =>
-      remembered(`e${place} ${kind} ${event}`, () => eventNames(place, event, kind)),
+    origin: ({ source, client, time }) =>
+      recent(`o${source} ${client}`, time, origins, () => ({
+        ...{ id: origins.of(source, client), known: undefined },
+      })).id,
+    event: (place, { event, kind, time }) =>
+      recent(`e${place} ${kind} ${event}`, time, eventNames, () => ({
+        ...{ id: eventNames.of(place, event, kind), known: undefined },
+      })).id,
     subjects(place, batch) {
       const ids = new Map<string, number>();
       for (const [subject, lastAt] of lastHeardOf(batch)) {
@@ -88,22 +123,80 @@ export function exposureNames(database: Database): ExposureNames {
       }
       return ids;
     },
+    begin() {
+      now = Date.now();
+      if (!edition.isMine()) names.forget();
+    },
+    end: () => edition.end(),
     forget() {
       known.clear();
-      answers.clear();
+      aging.clear();
     },
   };
   return names;
 }
 
-/** Looks a name up, or adds it. */
-function namesIn(database: Database, table: string, columns: readonly string[]) {
+/**
+ * Says whether the names are still those that were seen last. Whoever adds or removes some has them be of another edition,
+ * in the same transaction: so others know of it, and they themselves if that is undone.
+ */
+function namesEdition(database: Database) {
+  const select = database.prepare('SELECT edition FROM names_edition');
+  const update = database.prepare('UPDATE names_edition SET edition = ?');
+  let mine = -1;
+  let hasChanged = false;
+  return {
+    isMine(): boolean {
+      const before = mine;
+      mine = numberOf(select.get() ?? {}, 'edition');
+      hasChanged = false;
+      return mine === before;
+    },
+    change(): void {
+      hasChanged = true;
+    },
+    end(): void {
+      if (!hasChanged) return;
+      mine = newEdition();
+      update.run(mine);
+    },
+  };
+}
+
+/** One that there never was. */
+export function newEdition(): number {
+  return randomInt(2 ** 47);
+}
+
+interface Names {
+  /** Looks a name up, or adds it. */
+  of(...values: (string | number)[]): number;
+  /** Has it stay until then, if it is one that goes. */
+  keep(id: number, until: number): void;
+}
+
+/** Those that go some time after the last row that has them. */
+export const AGING_NAMES = ['answers', 'origins', 'event_names'];
+
+function namesIn(database: Database, table: string, columns: readonly string[], onChange: () => void): Names {
   const where = columns.map((column) => `${column} = ?`).join(' AND ');
   const find: StatementSync = database.prepare(`SELECT id FROM ${table} WHERE ${where}`);
   const add = database.prepare(
     `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')}) RETURNING id`,
   );
-  return (...values: (string | number)[]) => numberOf(find.get(...values) ?? add.get(...values) ?? {}, 'id');
+  const touch = AGING_NAMES.includes(table)
+    ? database.prepare(`UPDATE ${table} SET used_until = ?2 WHERE id = ?1 AND used_until < ?2`)
+    : undefined;
+  return {
+    of(...values) {
+      const found = find.get(...values);
+      if (found === undefined) onChange();
+      return numberOf(found ?? add.get(...values) ?? {}, 'id');
+    },
+    keep(id, until) {
+      if (touch !== undefined && Number(touch.run(id, until).changes) > 0) onChange();
+    },
+  };
 }
 
 /** Two that differ in anything never have the same, whatever characters are in them. */

@@ -164,6 +164,22 @@ const ERASURES = `
   CREATE TABLE erasures (subject TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX erasures_by_time ON erasures (at);`;
 
+/**
+ * Names that callers make up go when no row has them any more: until then they were used at most, in epoch milliseconds.
+ * The edition is another one each time that some come or go.
+ */
+const AGES = `
+  CREATE TABLE names_edition (edition INTEGER NOT NULL) STRICT;
+  INSERT INTO names_edition VALUES (0);
+${['answers', 'origins', 'event_names']
+  .map(
+    (names) => `
+  ALTER TABLE ${names} ADD COLUMN used_until INTEGER NOT NULL DEFAULT 0;
+  UPDATE ${names} SET used_until = (unixepoch() + 86400) * 1000;
+  CREATE INDEX ${names}_by_age ON ${names} (used_until);`,
+  )
+  .join('')}`;
+
 /** For people. docs/exposure-tables.md says what the columns mean. */
 const VIEWS = `
   CREATE VIEW flag_evaluations AS
@@ -198,5 +214,5 @@ ${['minutes', 'hours', 'days']
 export const EXPOSURE_STORE_SCHEMA: Schema = {
   file: 'exposures.db',
   synchronous: 'FULL',
-  migrations: [NAMES + ROWS + SUMS + LEDGER + VIEWS, ERASURES],
+  migrations: [NAMES + ROWS + SUMS + LEDGER + VIEWS, ERASURES + AGES],
 };

@@ -11,13 +11,14 @@ import {
 } from '../../../gen/vexil/v1/definitions_pb.ts';
 import { FlagService } from '../../../gen/vexil/v1/flag_service_pb.ts';
 import { asked, type ChangeFlags, changeOptions, changing } from '../change-flags.ts';
+import { sightOf, warnOfUnknownEvent } from '../guard-sight.ts';
 import { placeOf } from '../lifecycle.ts';
 import { keyOf } from '../names.ts';
 import { parsePercent } from '../parse/percent.ts';
 import { parseSpan } from '../parse/span.ts';
 import type { OpenSession, Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
-import { guardTable } from '../view/guard.ts';
+import { guardTable, sightText } from '../view/guard.ts';
 
 const { method } = FlagService;
 
@@ -56,14 +57,20 @@ export function registerGuards(flag: Command, open: OpenSession): void {
   guard
     .command('list')
     .argument('<flag>')
-    .description('List the guards of a flag in an environment, and how far they are.')
+    .description(
+      'List the guards of a flag in an environment: how far they are, what they see, what they wait for.',
+    )
     .action(async (key: string, _options: object, command: Command) => {
       const session = await open(command);
       const { settings } = await session.call(method.getFlagSettings, {
         name: await session.scope.settings(key),
       });
       const guarded = (settings?.rules ?? []).filter((rule) => rule.guard !== undefined);
-      await session.showAll(RuleSchema, guarded, () => guardTable(guarded));
+      const sights: string[] = [];
+      if (settings !== undefined && session.print.format === 'table')
+        for (const rule of guarded)
+          sights.push(sightText(settings, rule, await sightOf(session, settings, rule), Date.now()));
+      await session.showAll(RuleSchema, guarded, () => [guardTable(guarded), '', ...sights].join('\n'));
     });
 }
 
@@ -85,6 +92,7 @@ function registerSet(guard: Command, open: OpenSession): void {
       const wanted = parseGuard(options);
       const { settings, rule } = await ruleOf(session, key, ruleId);
       await replace(session, settings, { ...rule, guard: wanted }, 'guarded', options);
+      await warnOfUnknownEvent(session, settings.name, wanted);
     });
 }
 

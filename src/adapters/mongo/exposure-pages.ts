@@ -32,10 +32,10 @@ export interface Pages {
     flag: string | undefined,
     use: (document: RowsDocument) => void | Promise<void>,
   ): Promise<void>;
-  /** When the rows of these rolls begin, in that order. */
+  /** When the rows of these rolls begin, in that order; of documents in which that subject is, if one is named. */
   rowsFrom(
     rolls: readonly string[],
-    about: { readonly from: number; readonly to: number; readonly flag?: string },
+    about: { readonly from: number; readonly to: number; readonly flag?: string; readonly subject?: string },
   ): Promise<Pick<RowsDocument, '_id' | 'from'>[]>;
   rows(ids: readonly string[]): Promise<RowsDocument[]>;
   contexts(rolls: readonly string[]): Promise<ContextsDocument[]>;
@@ -93,8 +93,12 @@ export function openPages(mongo: Mongo, all: ExposureCollections, report: Report
       for (const some of chunksOf(names, CHUNK_ROWS))
         for (const document of await rows(some.map(({ _id }) => _id))) await use(document);
     },
-    async rowsFrom(rolls, { from, to, flag }) {
-      const filter = { to: { $gte: from }, from: { $lt: to }, ...(flag !== undefined && { flag }) };
+    async rowsFrom(rolls, { from, to, flag, subject }) {
+      const filter = {
+        ...{ to: { $gte: from }, from: { $lt: to } },
+        ...(flag !== undefined && { flag }),
+        ...(subject !== undefined && { 'rows.subject': subject }),
+      };
       const found = await byRolls(all.rows, rolls, filter, { from: 1 });
       return found.sort((a, b) => a.from - b.from);
     },

@@ -29,11 +29,15 @@ export function openRowPages(
   }
 
   async function rowsOf({ rolls, parts }: HourView, query: RowQuery, needed: number): Promise<NumberedRow[]> {
-    const { from, to, flag, after } = query;
+    const { from, to, flag, subject, after } = query;
     const isWanted = wanted(query);
     let rows = parts.flatMap(numberedRows).filter(isWanted).sort(compareRows);
     const first = Math.max(from, after?.time ?? from);
-    const about = { from: first, to, ...(flag !== undefined && { flag }) };
+    const about = {
+      ...{ from: first, to },
+      ...(flag !== undefined && { flag }),
+      ...(subject !== undefined && { subject }),
+    };
     const documents = await pages.rowsFrom(rolls, about);
     for (let index = 0; index < documents.length; index += CHUNK) {
       const last = rows[needed - 1];

@@ -62,15 +62,17 @@ export function openSeries(
         return cells.points().slice(0, limit);
       }),
     async activity(place, period) {
-      const counts = await views.look(place, hoursOf(period, 'hour'), async (hours) => {
+      const { counts, parts } = await views.look(place, hoursOf(period, 'hour'), async (hours) => {
         const cells = new Cells();
         await addTotals(cells, hours, shown, () => 0, undefined);
-        return cells.totals();
+        return { counts: cells.totals(), parts: hours.flatMap((hour) => hour.parts) };
       });
       const lastAt = new Map<string, number>();
       const note = (flag: string, at: number) => lastAt.set(flag, Math.max(at, lastAt.get(flag) ?? at));
+      const loaded = new Set(parts.map(({ id }) => id));
       const names = await views.openParts(place, ALWAYS);
-      for (const { evaluations } of await views.load(names.map(({ _id }) => _id)))
+      const others = names.flatMap(({ _id }) => (loaded.has(_id) ? [] : [_id]));
+      for (const { evaluations } of [...parts, ...(await views.load(others))])
         for (const { flag, time } of evaluations) note(flag, time);
       const { project, environment } = place;
       const found = await mongo.run((reading) =>

@@ -27,13 +27,6 @@ export function positiveIn(value: unknown, what: string): number {
   return value as number;
 }
 
-/** A whole number of either sign. */
-export function wholeIn(value: unknown, what: string): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value))
-    throw unreadable(`${what} must be a whole number`);
-  return value;
-}
-
 export function numberIn(value: unknown, what: string): number {
   if (typeof value !== 'number' || !Number.isFinite(value)) throw unreadable(`${what} must be a number`);
   return value;
@@ -77,4 +70,9 @@ function checkDepth(value: unknown, left: number, what: string): void {
   if (typeof value !== 'object' || value === null) return;
   if (left === 0) throw unreadable(`${what} nests too deep`);
   for (const inner of Object.values(value)) checkDepth(inner, left - 1, what);
+}
+
+/** The record has all of them, or it does not compile. */
+export function setOf<T extends string>(all: Readonly<Record<T, 0>>): ReadonlySet<T> {
+  return new Set(Object.keys(all) as T[]);
 }

@@ -15,15 +15,14 @@ export interface BatchTables {
   /** Hours since the epoch. */
   readonly hour: number;
   readonly accepted: number;
-  /** In lists, `null` is an answer that is not recorded. */
-  readonly outcomes: readonly (OutcomeEntry | null)[];
+  readonly outcomes: readonly OutcomeEntry[];
   readonly kinds: readonly KindEntry[];
   readonly subjects: readonly string[];
   /**
-   * What calls answered for many flags: the index of the first outcome, and how many of them each place has. They follow
-   * one another.
+   * What calls answered for many flags: for each place the outcomes that there were, `null` for one that is not recorded.
+   * A list may be packed: its JSON, deflated (raw), in base64.
    */
-  readonly lists: readonly (readonly [number, readonly number[]])[];
+  readonly lists: readonly (readonly (readonly (OutcomeEntry | null)[])[] | string)[];
   /**
    * What one call answered: a list by its index, and which outcome of its place each answer was. These codes are written
    * bit by bit, the lowest bit of all places first; bits that nobody has are left out. Five places are one character, from

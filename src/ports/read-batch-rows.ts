@@ -1,23 +1,16 @@
 import { countIn, type Entry, itemAt, listIn, numberIn, positiveIn, unreadable } from './batch-fields.ts';
 import { CODES_PER_CHARACTER, FIRST_CODE, HOUR_MS, MOST_CODES } from './batch-tables.ts';
 import type { RecordedEvaluation } from './exposure-store.ts';
+import { type Inflate, listsIn, type OutcomeFields, type Place } from './read-batch-outcomes.ts';
 import { rowsIn } from './row-text.ts';
 
-type OutcomeFields = Pick<
-  RecordedEvaluation,
-  'flag' | 'flagVersion' | 'variation' | 'reason' | 'ruleId' | 'errorCode'
->;
 type KindFields = Pick<RecordedEvaluation, 'revision' | 'source' | 'client'>;
-
-/** In a list: an answer that was not to be recorded. */
-const NOTHING = undefined;
-type Listed = OutcomeFields | typeof NOTHING;
 
 /** The tables that rows are made of; what is not read yet is `Entry`. */
 export interface RowTables {
   /** When the hour began. */
   readonly start: number;
-  readonly outcomes: readonly Listed[];
+  readonly outcomes: readonly OutcomeFields[];
   readonly kinds: readonly KindFields[];
   readonly subjects: readonly string[];
   readonly lists: Entry;
@@ -34,11 +27,15 @@ const CODE_BITS = Math.log2(MOST_CODES);
 const ONE: Amount = { count: 1, weight: 1 };
 
 /** The evaluations one by one, in their order. Throws `invalid` before making more than `most`. */
-export function evaluationsIn(tables: RowTables, most: number): readonly RecordedEvaluation[] {
+export function evaluationsIn(
+  tables: RowTables,
+  most: number,
+  inflate: Inflate,
+): readonly RecordedEvaluation[] {
   const { start, outcomes, kinds, subjects } = tables;
   const rows = rowsIn(tables.rows, most);
   const amounts = amountsIn(tables.many, rows.length);
-  const picks = picksIn(tables, most);
+  const picks = picksIn(tables, most, inflate);
   const evaluations: RecordedEvaluation[] = [];
   let time = start;
   for (const [index, [sinceLast, kindIndex, subjectIndex, what]] of rows.entries()) {
@@ -51,27 +48,15 @@ export function evaluationsIn(tables: RowTables, most: number): readonly Recorde
     if (evaluations.length + (answered?.length ?? 1) > most)
       throw unreadable('there are too many evaluations');
     const rest = { time, revision, source, client, subject, count, weight };
-    if (answered === undefined) evaluations.push({ ...toldAt(outcomes, what), ...rest });
-    else for (const outcome of answered) if (outcome !== NOTHING) evaluations.push({ ...outcome, ...rest });
+    if (answered === undefined) evaluations.push({ ...itemAt(outcomes, what, 'outcome'), ...rest });
+    else for (const outcome of answered) if (outcome !== undefined) evaluations.push({ ...outcome, ...rest });
   }
   return evaluations;
 }
 
-function toldAt(outcomes: readonly Listed[], index: number): OutcomeFields {
-  const outcome = outcomes[index];
-  if (outcome === NOTHING) throw unreadable('a row has no outcome');
-  return outcome;
-}
-
 /** What each pick stands for. There is no use in more of them than in rows, so they may not be longer together. */
-function picksIn({ outcomes, lists, picks }: RowTables, most: number): readonly (readonly Listed[])[] {
-  let room = most;
-  const read = lists.map((value) => {
-    const list = placesIn(value, outcomes.length);
-    room -= list.length;
-    if (room < 0) throw unreadable('there are too many places');
-    return list;
-  });
+function picksIn({ lists, picks }: RowTables, most: number, inflate: Inflate): readonly Place[] {
+  const read = listsIn(lists, most, inflate);
   let left = most;
   return picks.map((value) => {
     const [index, text] = listIn(value, 'pick');
@@ -79,29 +64,11 @@ function picksIn({ outcomes, lists, picks }: RowTables, most: number): readonly 
     left -= list.length;
     if (left < 0) throw unreadable('there are too many evaluations');
     const codeAt = codesIn(text, list.length);
-    return list.map(({ first, count }, place) => {
-      const code = codeAt(place);
-      if (code >= count) throw unreadable('a pick is not in its list');
-      return outcomes[first + code];
+    return list.map((place, at) => {
+      const code = codeAt(at);
+      if (code >= place.length) throw unreadable('a pick is not in its list');
+      return place[code];
     });
-  });
-}
-
-interface Place {
-  /** The index of its first outcome. */
-  readonly first: number;
-  readonly count: number;
-}
-
-function placesIn(value: unknown, outcomes: number): readonly Place[] {
-  const [start, counts] = listIn(value, 'list');
-  let next = countIn(start, 'first outcome of a list');
-  return listIn(counts, 'counts of a list').map((value) => {
-    const first = next;
-    const count = countIn(value, 'count of outcomes');
-    next += count;
-    if (next > outcomes) throw unreadable('a list is longer than the outcomes');
-    return { first, count };
   });
 }
 

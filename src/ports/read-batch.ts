@@ -1,4 +1,3 @@
-import type { ErrorCode, Reason } from '../core/outcome.ts';
 import {
   attributesIn,
   countIn,
@@ -9,6 +8,7 @@ import {
   numberIn,
   oneIn,
   positiveIn,
+  setOf,
   textIn,
   unreadable,
 } from './batch-fields.ts';
@@ -22,18 +22,11 @@ import type {
   RecordedContext,
   RecordedEvent,
 } from './exposure-store.ts';
+import { type Inflate, outcomeIn } from './read-batch-outcomes.ts';
 import { evaluationsIn } from './read-batch-rows.ts';
 
 const SOURCES = setOf<ExposureSource>({
   ...{ call: 0, all: 0, stream: 0, handshake: 0, watch: 0, reported: 0, manual: 0 },
-});
-const REASONS = setOf<Reason>({
-  ...{ DEFAULT: 0, DISABLED: 0, HALTED: 0, RELEASE_OVERRIDE: 0, DEPENDENCY_UNMET: 0 },
-  ...{ TARGETING_MATCH: 0, SEGMENT_MATCH: 0, SPLIT: 0, ERROR: 0 },
-});
-const ERROR_CODES = setOf<ErrorCode>({
-  ...{ FLAG_NOT_FOUND: 0, TYPE_MISMATCH: 0, PARSE_ERROR: 0, TARGETING_KEY_MISSING: 0 },
-  ...{ INVALID_CONTEXT: 0, PROVIDER_NOT_READY: 0, GENERAL: 0 },
 });
 const EVENT_KINDS = setOf<EventKind>({ metric: 0, error: 0, crash: 0 });
 const LOSS_REASONS = setOf<LossReason>({
@@ -44,7 +37,7 @@ const LOSS_REASONS = setOf<LossReason>({
  * All of the batch in these bytes, which came under this id, but their digest. Throws `invalid`, and nothing else, for
  * whatever it cannot read; how long that takes is bounded by `BATCH_LIMITS`.
  */
-export function readBatch(bytes: Uint8Array, id: string): Omit<RecordedBatch, 'digest'> {
+export function readBatch(bytes: Uint8Array, id: string, inflate: Inflate): Omit<RecordedBatch, 'digest'> {
   const fields = fieldsIn(bytes);
   if (fields.get('format') !== BATCH_FORMAT) throw unreadable('the format is not known');
   const process = keyIn(fields.get('process'), 'process');
@@ -60,9 +53,7 @@ export function readBatch(bytes: Uint8Array, id: string): Omit<RecordedBatch, 'd
     {
       start: startOf(hour),
       subjects,
-      outcomes: listIn(fields.get('outcomes'), 'outcomes').map((one) =>
-        one === null ? undefined : outcomeIn(one),
-      ),
+      outcomes: listIn(fields.get('outcomes'), 'outcomes').map(outcomeIn),
       kinds: listIn(fields.get('kinds'), 'kinds').map(kindIn),
       lists: listIn(fields.get('lists'), 'lists'),
       picks: listIn(fields.get('picks'), 'picks'),
@@ -70,6 +61,7 @@ export function readBatch(bytes: Uint8Array, id: string): Omit<RecordedBatch, 'd
       many: listIn(fields.get('many'), 'many'),
     },
     BATCH_LIMITS.items - eventEntries.length,
+    inflate,
   );
   const events = eventEntries.map((entry) => eventIn(entry, startOf(hour), subjects));
   return {
@@ -105,20 +97,6 @@ function rowsTextIn(value: unknown): string {
 
 function startOf(hour: number): number {
   return countIn(hour * HOUR_MS, 'hour');
-}
-
-function outcomeIn(value: unknown) {
-  const [flag, version, variation, reason, ruleId, errorCode] = listIn(value, 'outcome');
-  const outcome = {
-    flag: keyIn(flag, 'flag'),
-    flagVersion: countIn(version, 'flag version'),
-    variation: textIn(variation, 'variation'),
-    reason: oneIn(REASONS, reason, 'reason'),
-    ruleId: textIn(ruleId, 'rule'),
-  };
-  return errorCode === undefined
-    ? outcome
-    : { ...outcome, errorCode: oneIn(ERROR_CODES, errorCode, 'error code') };
 }
 
 function kindIn(value: unknown) {
@@ -162,9 +140,4 @@ function lossIn(value: unknown): DeclaredLoss {
 function unitsIn(items: readonly { readonly count: number }[]): number {
   const units = items.reduce((sum, { count }) => sum + count, 0);
   return countIn(units, 'units');
-}
-
-/** The record has all of them, or it does not compile. */
-function setOf<T extends string>(all: Readonly<Record<T, 0>>): ReadonlySet<T> {
-  return new Set(Object.keys(all) as T[]);
 }

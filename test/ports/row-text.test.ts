@@ -17,7 +17,11 @@ function textOf(all: readonly Row[]): string {
 }
 
 test('rows come back as they were written', () => {
-  fc.assert(fc.property(rows, (all) => expect(rowsIn(textOf(all), all.length)).toEqual(all)));
+  fc.assert(
+    fc.property(rows, (all) => {
+      expect(rowsIn(textOf(all), all.length)).toEqual(all);
+    }),
+  );
 });
 
 test('more rows than are allowed are invalid', () => {

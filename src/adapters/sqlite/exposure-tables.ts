@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { inflateRawSync } from 'node:zlib';
 import { FlagError } from '../../core/errors.ts';
 import type { ExposureStore } from '../../ports/exposure-store.ts';
 import { readBatch } from '../../ports/read-batch.ts';
@@ -38,12 +39,14 @@ export async function openExposureTables(directory: string, options?: OpenOption
   const readers = exposureReaders(database);
   const outcomes = outcomeReading(database);
   const eraseNow = subjectErasing(database);
+  const inflate = (packed: Uint8Array, maxOutputLength: number) =>
+    inflateRawSync(packed, { maxOutputLength });
   const read = <T>(work: () => T) => database.read(() => atOneMoment(database, work));
 
   return {
     store: (batch) => writes.write(() => storeNow(batch)),
     async storeBytes(id, bytes) {
-      const batch = { ...readBatch(bytes, id), digest: hash('sha256', bytes) };
+      const batch = { ...readBatch(bytes, id, inflate), digest: hash('sha256', bytes) };
       return { stored: await writes.write(() => storeNow(batch)), units: batch.units };
     },
     bury: (letter) => writes.write(() => letters.bury(letter)),

@@ -1,3 +1,4 @@
+import { deflateRawSync } from 'node:zlib';
 import type { Outcome } from '../../core/outcome.ts';
 import { CODES_PER_CHARACTER, FIRST_CODE, MOST_CODES } from '../../ports/batch-tables.ts';
 import type { JsonBytes } from './json-bytes.ts';
@@ -10,15 +11,6 @@ const MOST_BYTES = 64 * 1024;
 
 /** Which of its place's outcomes each answer is, of the list that was read last: for one call at a time. */
 const codes = new Uint8Array(LONGEST_PICK);
-
-/** A sheet as JSON. */
-export interface ToldSheet {
-  /** Place by place, with commas between them; `null` for what is not recorded. */
-  readonly outcomes: Uint8Array;
-  readonly count: number;
-  /** How many outcomes there are at each place. */
-  readonly counts: string;
-}
 
 /**
  * What was answered so far to those who asked for a list of flags, or for a part of one. Outcomes are told apart by
@@ -37,7 +29,8 @@ export class AnswerSheet {
   bytes: number;
   /** Some of the answers are not recorded. */
   #hasNothing = false;
-  #told: ToldSheet | undefined;
+  #told: Uint8Array | undefined;
+  #isPacked = false;
   #largestCode = 0;
 
   /** For those outcomes, and for others about the same flags. */
@@ -115,13 +108,15 @@ export class AnswerSheet {
     }
   }
 
-  /** What there is to tell of it, until it reads something new. */
-  told(): ToldSheet {
-    this.#told ??= {
-      outcomes: Buffer.from(this.#answers.flat().map(textOf).join()),
-      count: this.#answers.reduce((sum, { length }) => sum + length, 0),
-      counts: `[${this.#answers.map(({ length }) => length)}]`,
-    };
+  /** As an item of a list of JSON. What stays the same for a while is packed. */
+  told(): Uint8Array {
+    if (this.#told === undefined) {
+      const places = this.#answers.map((outcomes) => `[${outcomes.map(textOf)}]`);
+      this.#told = Buffer.from(`[${places}]`);
+    } else if (!this.#isPacked) {
+      this.#told = Buffer.from(`"${deflateRawSync(this.#told).toString('base64')}"`);
+      this.#isPacked = true;
+    }
     return this.#told;
   }
 
@@ -144,6 +139,7 @@ export class AnswerSheet {
     // Names that are not ASCII are longer than that; there is room for some.
     this.bytes += outcomeText(outcome).length + 3;
     this.#told = undefined;
+    this.#isPacked = false;
     return code;
   }
 }

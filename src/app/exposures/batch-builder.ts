@@ -116,11 +116,14 @@ export class BatchBuilder {
     );
     const many = [...this.#many].map(([row, { count, weight }]) => `${row},${count},${weight}`);
     const rows = rowsText(this.#rowBytes.subarray(0, this.#rowsEnd));
-    const { outcomes, lists } = this.#outcomesAndLists();
-    const tables = `"lists":${lists},"kinds":[${this.#kinds}],"rows":"${rows}","many":[${many}]`;
+    const outcomes = [...this.#outcomes.keys()].map(outcomeText);
+    const tables = `"outcomes":[${outcomes}],"kinds":[${this.#kinds}],"rows":"${rows}","many":[${many}]`;
     return Buffer.concat([
-      Buffer.from(`${JSON.stringify(head).slice(0, -1)},${tables},"outcomes":[`),
-      ...[outcomes, SUBJECTS, itemsIn(this.#subjects.json), PICKS, itemsIn(this.#picks.json)],
+      Buffer.from(`${JSON.stringify(head).slice(0, -1)},${tables},"lists":[`),
+      ...[...this.#lists.keys()].flatMap((sheet, index) =>
+        index === 0 ? [sheet.told()] : [COMMA, sheet.told()],
+      ),
+      ...[SUBJECTS, itemsIn(this.#subjects.json), PICKS, itemsIn(this.#picks.json)],
       Buffer.from(`],"events":[],"contexts":[${this.#contexts}],"losses":${JSON.stringify(told)}}`),
     ]);
   }
@@ -198,22 +201,6 @@ export class BatchBuilder {
     this.#textBytes += sheet.bytes - list.bytes;
     list.bytes = sheet.bytes;
     return list.index;
-  }
-
-  /** The table of outcomes without its brackets, and that of the lists: theirs come after those that rows name themselves. */
-  #outcomesAndLists(): { readonly outcomes: Uint8Array; readonly lists: string } {
-    let first = this.#outcomes.size;
-    const outcomes: Uint8Array[] =
-      first === 0 ? [] : [Buffer.from([...this.#outcomes.keys()].map(outcomeText).join())];
-    const lists: string[] = [];
-    for (const sheet of this.#lists.keys()) {
-      const told = sheet.told();
-      if (outcomes.length > 0) outcomes.push(COMMA);
-      outcomes.push(told.outcomes);
-      lists.push(`[${first},${told.counts}]`);
-      first += told.count;
-    }
-    return { outcomes: Buffer.concat(outcomes), lists: `[${lists}]` };
   }
 }
 

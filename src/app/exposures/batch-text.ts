@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { inflateRawSync } from 'node:zlib';
 import {
   BATCH_FORMAT,
   type BatchTables,
@@ -31,7 +32,10 @@ export function encodeTables(tables: BatchTables): Uint8Array {
  * how long that takes is bounded by `BATCH_LIMITS`.
  */
 export function decodeBatch(bytes: Uint8Array, id: string): RecordedBatch {
-  return { ...readBatch(bytes, id), digest: createHash('sha256').update(bytes).digest('hex') };
+  const batch = readBatch(bytes, id, (packed, maxOutputLength) =>
+    inflateRawSync(packed, { maxOutputLength }),
+  );
+  return { ...batch, digest: createHash('sha256').update(bytes).digest('hex') };
 }
 
 /** How a batch is called on its way. */

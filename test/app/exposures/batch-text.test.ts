@@ -1,3 +1,4 @@
+import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -8,7 +9,12 @@ import {
   encodeTables,
 } from '../../../src/app/exposures/batch-text.ts';
 import type { JsonObject } from '../../../src/core/model.ts';
-import { BATCH_LIMITS, type BatchTables, HOUR_MS } from '../../../src/ports/batch-tables.ts';
+import {
+  BATCH_LIMITS,
+  type BatchTables,
+  HOUR_MS,
+  type OutcomeEntry,
+} from '../../../src/ports/batch-tables.ts';
 import { ROW_BYTES, type Row, rowsText, writeRow } from '../../../src/ports/row-text.ts';
 import { batchContent, HOUR, PROCESS, recordedEvaluation } from './batches.ts';
 
@@ -93,33 +99,35 @@ test('the same content gives the same bytes, and other bytes another digest', ()
   expect(digestOf(other)).not.toBe(digestOf(one));
 });
 
-test('a list of outcomes and what is different in it becomes one evaluation each', () => {
-  const tables = tablesWith({
-    outcomes: [...OUTCOMES, null],
-    lists: [[0, [1, 3]]],
-    picks: [
-      [0, ''],
-      [0, '2'],
-      [0, '02'],
-    ],
-    rows: rowsOf([5, 0, 0, -1], [2, 0, 1, -2], [-7, 0, 0, 1], [0, 0, 1, -3]),
-    many: [1, 3, 2],
-  });
-  const { evaluations, units } = decodeBatch(encodeTables(tables), `${PROCESS}:1`);
-  expect(
-    evaluations.map(({ time: at, subject, flag, variation, count: n, weight }) => [
-      ...[at - HOUR * HOUR_MS, subject, flag, variation, n, weight],
-    ]),
-  ).toEqual([
-    [5, 'ann', 'a', 'on', 1, 1],
-    [5, 'ann', 'b', 'on', 1, 1],
-    [7, 'bob', 'a', 'on', 3, 2],
-    [7, 'bob', 'b', 'off', 3, 2],
-    [0, 'ann', 'b', 'on', 1, 1],
-    [0, 'bob', 'a', 'on', 1, 1],
-  ]);
-  expect(units).toBe(10);
-});
+test.each([false, true])(
+  'a list of outcomes and the picks of it become one evaluation each (packed: %s)',
+  (isPacked) => {
+    const tables = tablesWith({
+      lists: [isPacked ? packed(LIST) : LIST],
+      picks: [
+        [0, ''],
+        [0, '2'],
+        [0, '02'],
+      ],
+      rows: rowsOf([5, 0, 0, -1], [2, 0, 1, -2], [-7, 0, 0, 1], [0, 0, 1, -3]),
+      many: [1, 3, 2],
+    });
+    const { evaluations, units } = decodeBatch(encodeTables(tables), `${PROCESS}:1`);
+    expect(
+      evaluations.map(({ time: at, subject, flag, variation, count: n, weight }) => [
+        ...[at - HOUR * HOUR_MS, subject, flag, variation, n, weight],
+      ]),
+    ).toEqual([
+      [5, 'ann', 'a', 'on', 1, 1],
+      [5, 'ann', 'b', 'on', 1, 1],
+      [7, 'bob', 'a', 'on', 3, 2],
+      [7, 'bob', 'b', 'off', 3, 2],
+      [0, 'ann', 'b', 'on', 1, 1],
+      [0, 'bob', 'a', 'on', 1, 1],
+    ]);
+    expect(units).toBe(10);
+  },
+);
 
 describe('a batch that nobody could have made', () => {
   test.each<[string, Partial<Record<keyof BatchTables, unknown>>]>([
@@ -140,12 +148,13 @@ describe('a batch that nobody could have made', () => {
     ['with an outcome that is in no table', { rows: rowsOf([0, 0, 0, 9]) }],
     ['with a pick that is in no table', { rows: rowsOf([0, 0, 0, -1]) }],
     ['with a row of nothing', { outcomes: [null], rows: rowsOf([0, 0, 0, 0]) }],
-    ['with a list that is longer than its outcomes', { lists: [[1, [1, 2]]] }],
-    ['with a list of less than nothing', { lists: [[0, [-1]]] }],
-    ['with a pick of another length', { lists: [[0, many(6, [1])]], picks: [[0, '0']] }],
-    ['with a pick of more bits than there are', { lists: [[0, [1]]], picks: [[0, '000000']] }],
-    ['with a pick of a character that means nothing', { lists: [[0, [1]]], picks: [[0, 'P']] }],
-    ['with a pick that its list has not', { lists: [[0, [1]]], picks: [[0, '1']] }],
+    ['with a list that is not packed', { lists: ['[]'] }],
+    ['with a packed list that is not JSON', { lists: [packed('[[')] }],
+    ['with a packed list that is none', { lists: [packed('{}')] }],
+    ['with a pick of another length', { lists: [placesOf(6)], picks: [[0, '0']] }],
+    ['with a pick of more bits than there are', { lists: [placesOf(1)], picks: [[0, '000000']] }],
+    ['with a pick of a character that means nothing', { lists: [placesOf(1)], picks: [[0, 'P']] }],
+    ['with a pick that its list has not', { lists: [placesOf(1)], picks: [[0, '1']] }],
     ['with a pick of no list', { picks: [[0, '']] }],
     ['with a count of nothing', { rows: rowsOf([0, 0, 0, 0]), many: [0, 0, 1] }],
     ['with a weight below one', { rows: rowsOf([0, 0, 0, 0]), many: [0, 1, 0.5] }],
@@ -171,14 +180,14 @@ describe('a batch that nobody could have made', () => {
     [
       'rows',
       {
-        outcomes: alike(100),
-        lists: [[0, many(100, [1])]],
+        lists: [placesOf(100)],
         picks: [[0, '']],
         rows: rowsOf(...many(10_000, [[0, 0, 0, -1] as const])),
       },
     ],
-    ['picks', { outcomes: alike(15_000), lists: [[0, many(15_000, [1])]], picks: many(10, [[0, '']]) }],
-    ['lists', { outcomes: alike(15_000), lists: many(10, [[0, many(15_000, [1])]]) }],
+    ['picks', { lists: [packed(placesOf(15_000))], picks: many(10, [[0, '']]) }],
+    ['lists', { lists: many(10, [packed(placesOf(15_000))]) }],
+    ['packed lists', { lists: [packed(' '.repeat(1e6))] }],
     ['plain rows', { rows: rowsOf(...many(30_000, [[0, 0, 0, 0] as const])) }],
     ['events', { events: many(BATCH_LIMITS.items + 1, [[0, 'e', 'crash', 0, null, null, 1]]) }],
   ])('that would become much more than its bytes by its %s is invalid', (_, change) => {
@@ -227,11 +236,13 @@ function digestOf(bytes: Uint8Array): string {
   return decodeBatch(bytes, `${PROCESS}:1`).digest;
 }
 
-const OUTCOMES: BatchTables['outcomes'] = [
+const OUTCOMES: readonly OutcomeEntry[] = [
   ['a', 1, 'on', 'DEFAULT', ''],
   ['b', 1, 'on', 'SPLIT', 'r'],
   ['b', 1, 'off', 'SPLIT', 'r'],
 ];
+
+const LIST = [OUTCOMES.slice(0, 1), [...OUTCOMES.slice(1), null]];
 
 function tablesWith(change: Partial<BatchTables>): BatchTables {
   return {
@@ -263,8 +274,12 @@ function rowsOf(...rows: readonly Row[]): string {
   );
 }
 
-function alike(times: number): BatchTables['outcomes'] {
-  return many(times, OUTCOMES.slice(0, 1));
+function placesOf(length: number): OutcomeEntry[][] {
+  return many(length, [OUTCOMES.slice(0, 1)]);
+}
+
+function packed(list: unknown): string {
+  return deflateRawSync(typeof list === 'string' ? list : JSON.stringify(list)).toString('base64');
 }
 
 function many<T>(times: number, items: readonly T[]): T[] {

@@ -27,6 +27,11 @@ export interface Pages {
   minutes(rolls: readonly string[], flag?: string): Promise<MinutesDocument[]>;
   events(rolls: readonly string[]): Promise<EventsDocument[]>;
   /** Calls `use` for each, a few at a time. */
+  eachEvents(
+    rolls: readonly string[],
+    use: (document: EventsDocument) => void | Promise<void>,
+  ): Promise<void>;
+  /** Calls `use` for each, a few at a time. */
   eachRows(
     rolls: readonly string[],
     flag: string | undefined,
@@ -76,6 +81,7 @@ export function openPages(mongo: Mongo, all: ExposureCollections, report: Report
     return found;
   }
 
+  const events: Pages['events'] = async (rolls) => sound(await byRolls(all.events, rolls, {}), areEvents);
   const rows: Pages['rows'] = async (ids) => sound(await find(all.rows, { _id: { $in: [...ids] } }), areRows);
 
   return {
@@ -86,7 +92,11 @@ export function openPages(mongo: Mongo, all: ExposureCollections, report: Report
     },
     minutes: async (rolls, flag) =>
       sound(await byRolls(all.minutes, rolls, flag === undefined ? {} : { flag }), areCells),
-    events: async (rolls) => sound(await byRolls(all.events, rolls, {}), areEvents),
+    events,
+    async eachEvents(rolls, use) {
+      for (const some of chunksOf(rolls, CHUNK_ROWS))
+        for (const document of await events(some)) await use(document);
+    },
     async eachRows(rolls, flag, use) {
       const filter = flag === undefined ? {} : { flag };
       const names = await byRolls(all.rows, rolls, filter, { _id: 1 });

@@ -113,7 +113,7 @@ export interface Guard {
 }
 
 export interface GuardState {
-  /** `resting`: it acted on a regression, and leaves the rest to people. */
+  /** `resting`: it acted on a regression, and leaves it to people whether to go forward again. */
   readonly status: 'watching' | 'resting';
   /** What is older does not count. */
   readonly since: Instant;

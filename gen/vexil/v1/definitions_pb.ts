@@ -488,7 +488,7 @@ export const GuardSchema: GenMessage<Guard> = /*@__PURE__*/
  */
 export type GuardState = Message<"vexil.v1.GuardState"> & {
   /**
-   * False: it has acted on a regression and rests until somebody changes the rule.
+   * False: it has acted on a regression, and goes forward no more until somebody changes the rule. It may still step back.
    *
    * @generated from field: bool watching = 1;
    */
@@ -1338,14 +1338,14 @@ export const GuardAction = {
   UNSPECIFIED: 0,
 
   /**
-   * To the stage before, or to nobody from the first one; then it rests until somebody changes the rule.
+   * To the stage before, or to nobody from the first one, and forward no more until somebody changes the rule.
    *
    * @generated from enum value: GUARD_ACTION_STEP_BACK = 1;
    */
   STEP_BACK: 1,
 
   /**
-   * The flag is halted.
+   * The flag is halted. To set or take away such a guard takes the scope `halt`.
    *
    * @generated from enum value: GUARD_ACTION_HALT = 2;
    */

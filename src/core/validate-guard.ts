@@ -1,7 +1,9 @@
-import { checkCount, checkText, checkWeight, type Report } from './checks.ts';
+import { checkCount, checkWeight, type Report } from './checks.ts';
 import type { Limits } from './limits.ts';
 import { type Guard, type Rule, WHOLE } from './model.ts';
 
+/** As long as the name of an event can be. */
+const LONGEST_EVENT = 100;
 const SMALLEST_SAMPLE = 10;
 const LONGEST_WINDOW_S = 30 * 24 * 3_600;
 /** A hundred times worse. */
@@ -19,7 +21,11 @@ export function checkGuard(
   const { threshold, relativeRegression, minimumSample, windowSeconds, stages } = guard;
   if (!recordExposures)
     report(`${rulePath}.exposure.disabled`, 'is not possible with a guard: it sees only what is recorded');
-  checkText(guard.event, `${path}.event`, limits, report);
+  if (guard.event.length > LONGEST_EVENT || /\p{Cc}/u.test(guard.event) || !guard.event.isWellFormed())
+    report(
+      `${path}.event`,
+      `must be text of at most ${LONGEST_EVENT} characters: no other event can be reported`,
+    );
   if (threshold === undefined && relativeRegression === undefined)
     report(path, 'needs a threshold, a relative_regression or both');
   if (threshold !== undefined) checkWeight(threshold, `${path}.threshold`, report);

@@ -288,6 +288,12 @@ describe('a rule', () => {
     ['a part of a rollout’s unit', { rollout: { weight: 0.5 } }, 'rules[0].rollout.weight'],
     ['a guard without a limit', { guard: withoutThreshold(guard({})) }, 'rules[0].guard'],
     ['a guard that asks hardly anybody', { guard: guard({ minimumSample: 9 }) }, 'rules[0].guard.min_sample'],
+    [
+      'a guard of an event that nobody can report',
+      { guard: guard({ event: 'x'.repeat(101) }) },
+      'rules[0].guard.event',
+    ],
+    ['a guard of an event on two lines', { guard: guard({ event: 'a\nb' }) }, 'rules[0].guard.event'],
     ['a guard that sees nothing', { guard: guard({}), recordExposures: false }, 'rules[0].exposure.disabled'],
     ['a guard without a window', { guard: guard({ windowSeconds: 0 }) }, 'rules[0].guard.window_s'],
     ['a guard whose limit is no share', { guard: guard({ threshold: -1 }) }, 'rules[0].guard.threshold'],

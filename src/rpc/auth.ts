@@ -106,12 +106,22 @@ export function authInterceptor(ask: Doorkeeper, refused: Refused): Interceptor 
     const principal = await ask(method, header, contextValues);
     const demand = demandOf(request.service, method);
     if (demand.kind !== 'management' || principal === undefined) return next(request);
-    try {
-      checkManagement(principal, demand.scope, request);
-    } catch (error) {
-      if (error instanceof FlagError) refused(refusalOf(request, error));
-      throw error;
-    }
+    const reporting = <T>(check: () => T): T => {
+      try {
+        return check();
+      } catch (error) {
+        if (error instanceof FlagError) refused(refusalOf(request, error));
+        throw error;
+      }
+    };
+    reporting(() => checkScope(principal, demand.scope));
+    // What a stream is about is in its messages, and they are not here yet.
+    if (request.stream)
+      return next({
+        ...request,
+        message: eachOf(request.message, (message) => reporting(() => checkProject(principal, message))),
+      });
+    reporting(() => checkProject(principal, request.message));
     return next(request);
   };
 }
@@ -179,9 +189,9 @@ function counted(
   return { ...request, message: eachOf(request.message, () => reporting(count)) };
 }
 
-async function* eachOf<T>(messages: AsyncIterable<T>, count: () => void): AsyncGenerator<T> {
+async function* eachOf<T>(messages: AsyncIterable<T>, look: (message: T) => void): AsyncGenerator<T> {
   for await (const message of messages) {
-    count();
+    look(message);
     yield message;
   }
 }
@@ -194,17 +204,16 @@ async function* untilEnd<T>(messages: AsyncIterable<T>, end: () => void): AsyncG
   }
 }
 
-function checkManagement(
-  principal: Principal,
-  scope: Scope,
-  request: { readonly method: DescMethod; readonly message: unknown },
-): void {
+function checkScope(principal: Principal, scope: Scope): void {
   if (principal.kind !== 'admin' || !principal.scopes.includes(scope))
     throw new FlagError('forbidden', `this needs an admin key with the scope ${scope}`, {
       reason: 'SCOPE_MISSING',
       metadata: { scope },
     });
-  const project = projectNamedIn(request.message);
+}
+
+function checkProject(principal: Principal, message: unknown): void {
+  const project = projectNamedIn(message);
   if (project !== undefined && !reaches(principal, project))
     throw new FlagError('forbidden', 'this key does not reach that project', {
       reason: 'KEY_OF_ANOTHER_PROJECT',

@@ -1,6 +1,7 @@
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Flag, FlagSettings, Instant } from '../../core/model.ts';
 import { halted, resumed } from '../../core/scheduled-action.ts';
+import { blindGuards } from '../guards/blind-guards.ts';
 import { type ProjectState, type Stored, settingsOf } from '../project-state.ts';
 import type { Plan } from '../writer.ts';
 import { clashes } from './clashes.ts';
@@ -60,7 +61,7 @@ export function changeSettings(
   change: (settings: FlagSettings, surroundings: Surroundings) => FlagSettings,
 ): Plan {
   return (state, now) => {
-    const { stored, flag } = settingsAt(state, at);
+    const { stored, flag, place } = settingsAt(state, at);
     const warnings: string[] = [];
     const warn = (warning: string) => void warnings.push(warning);
     const next = change(stored.state, { flag, now, stored, warn });
@@ -70,6 +71,7 @@ export function changeSettings(
       { flag, settings: next },
     );
     warnings.push(...(halted === undefined ? [] : [halted]), ...clashes(stored.state, next));
+    warnings.push(...blindGuards(place, stored.state, next));
     if (canonicalJson(next) === canonicalJson(stored.state)) return { operations: [], warnings };
     const settings: FlagSettings = { ...next, updatedAt: now };
     const object = { kind: 'settings', environment: at.environment, state: settings } as const;
@@ -84,5 +86,5 @@ function settingsAt(state: ProjectState, { environment, flag: key, expectedVersi
   expectUsable(state, flag);
   const stored = settingsOf(state, environment, key);
   expectVersion(stored, expectedVersion);
-  return { stored, flag };
+  return { stored, flag, place };
 }

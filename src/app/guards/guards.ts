@@ -110,12 +110,13 @@ export class Guards implements Disposable {
       this.#complaints.end(TROUBLE, what);
       return true;
     } catch (error) {
-      this.#complaints.make(TROUBLE, what, { what, error });
+      if (!this.#disposed) this.#complaints.make(TROUBLE, what, { what, error });
       return false;
     }
   }
 
   #isOnDuty(post: Post): boolean {
+    if (this.#disposed) return false;
     return (this.#posts.get(post.project) ?? []).some((each) => stageOf(each) === stageOf(post));
   }
 

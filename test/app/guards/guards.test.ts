@@ -325,6 +325,23 @@ describe('a guarded rollout', () => {
     expect(instance.reports).toEqual([]);
   });
 
+  test.each([
+    ['sees nothing', true],
+    ['sees what to do', false],
+  ])('is left alone, and nobody is troubled, by a replica that has stopped when it %s', async (_, fails) => {
+    open();
+    await instance.commit('shop', createRule(AT, guarded(20_000)));
+    const held = Promise.withResolvers<void>();
+    [hits, gate] = [40, held.promise];
+    await until(() => expect(asked).toHaveLength(1));
+    guards[0]?.[Symbol.dispose]();
+    const { revision } = instance.catalog.state('shop');
+    if (fails) held.reject(new FlagError('unavailable', 'the tables are closed'));
+    else held.resolve();
+    await settled();
+    expect([instance.catalog.state('shop').revision, instance.reports]).toEqual([revision, []]);
+  });
+
   test('asks one thing in a look, unless there is something to do or to compare with', async () => {
     open();
     await instance.commit('shop', createRule(AT, guarded(5_000)));

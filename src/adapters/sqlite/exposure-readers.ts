@@ -100,7 +100,9 @@ function seriesSql(step: Step): string {
 
 /** By whichever index has the rows in the order of time. */
 function rowsSql(place: RecordedPlace, { from, to, flag, subject, after, limit }: RowQuery) {
-  const values: (string | number)[] = [from, to, after?.time ?? -1, Number(after?.id ?? -1)];
+  // A search begins at a bound of the time: not at one of two columns together.
+  const first = Math.max(from, after?.time ?? from);
+  const values: (string | number)[] = [first, to, after?.time ?? -1, Number(after?.id ?? -1)];
   const conditions = ['e.time >= ? AND e.time < ? AND (e.time, e.id) > (?, ?)'];
   const where = (condition: string, ...more: string[]) => {
     conditions.push(condition);

@@ -3,6 +3,8 @@ import { FlagError, invalid } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/model.ts';
 import type { ExposureStore, RecordedPlace, RowQuery, StoredEvaluation } from '../../ports/exposure-store.ts';
 
+/** To look for rows costs a store much the same however many it then has to return. */
+const LOOKED_FOR = 4_000;
 const PAGE = 500;
 const NAMESPACE = 'vexil evaluations ';
 
@@ -24,14 +26,21 @@ export async function* exportRows(
 ): AsyncGenerator<RowPage> {
   let { after } = query;
   for (;;) {
-    if (signal?.aborted) throw new FlagError('cancelled', 'nobody waits for the rows');
-    const rows = await store.rows(place, { ...query, ...(after && { after }), limit: PAGE });
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    after = { time: last.time, id: last.id };
-    yield { rows, position: after };
-    if (rows.length < PAGE) return;
+    if (signal?.aborted) throw nobodyWaits();
+    const found = await store.rows(place, { ...query, ...(after && { after }), limit: LOOKED_FOR });
+    for (let start = 0; start < found.length; start += PAGE) {
+      if (signal?.aborted) throw nobodyWaits();
+      const rows = found.slice(start, start + PAGE);
+      const { time, id } = rows.at(-1) ?? { time: 0, id: '' };
+      after = { time, id };
+      yield { rows, position: after };
+    }
+    if (found.length < LOOKED_FOR) return;
   }
+}
+
+function nobodyWaits(): FlagError {
+  return new FlagError('cancelled', 'nobody waits for the rows');
 }
 
 /** A position as text. */

@@ -131,6 +131,7 @@ async function performExposuresIn(
       say(
         `${name.padEnd(5)} ${kind}, ${seconds} s, ${history.answered} answered, ${stored} stored: ${fault}`,
       );
+      for (const each of scene.measured.splice(0)) say(`      ${each}`);
       for (const { invariant, message } of violations) fail(`${name} ${invariant}: ${message}`, replay);
     } catch (error) {
       fail(`${name}: ${error instanceof Error ? error.stack : error}`, replay);

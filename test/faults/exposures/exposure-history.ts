@@ -15,13 +15,17 @@ export interface RecordedRun {
   readonly killedAt?: number;
 }
 
+export type Sums = Readonly<Record<'minute' | 'hour' | 'day', number>>;
+
 /** What the tables say in the end. */
 export interface Tables {
   readonly ledger: readonly LedgerEntry[];
   readonly letters: readonly string[];
   readonly rows: readonly Pick<StoredEvaluation, 'subject' | 'flag' | 'count'>[];
   /** How many evaluations the sums by the minute, the hour and the day come to. */
-  readonly sums: Readonly<Record<'minute' | 'hour' | 'day', number>>;
+  readonly sums: Sums;
+  /** The same of places of which nobody reads the rows, for there are too many. */
+  readonly sumsElsewhere: Sums;
   /** Parcels that the queue still has. */
   readonly waiting: number;
 }
@@ -50,9 +54,8 @@ export async function readTables(
   store: ExposureStore,
   place: RecordedPlace,
   waiting: number,
+  elsewhere?: RecordedPlace,
 ): Promise<Tables> {
-  const sumOf = async (step: 'minute' | 'hour' | 'day') =>
-    (await store.series(place, { ...ALWAYS, step })).reduce((sum, { count }) => sum + count, 0);
   const letters: string[] = [];
   for (let page = await store.deadLetters(PAGE); page.length > 0; ) {
     letters.push(...page.map(({ id }) => id));
@@ -60,8 +63,15 @@ export async function readTables(
   }
   return {
     ...{ letters, waiting, rows: await rowsOf(store, place), ledger: await store.ledger(10_000) },
-    sums: { minute: await sumOf('minute'), hour: await sumOf('hour'), day: await sumOf('day') },
+    sums: await sumsOf(store, place),
+    sumsElsewhere: elsewhere ? await sumsOf(store, elsewhere) : { minute: 0, hour: 0, day: 0 },
   };
+}
+
+async function sumsOf(store: ExposureStore, place: RecordedPlace): Promise<Sums> {
+  const sumOf = async (step: keyof Sums) =>
+    (await store.series(place, { ...ALWAYS, step })).reduce((sum, { count }) => sum + count, 0);
+  return { minute: await sumOf('minute'), hour: await sumOf('hour'), day: await sumOf('day') };
 }
 
 async function rowsOf(store: ExposureStore, place: RecordedPlace): Promise<StoredEvaluation[]> {

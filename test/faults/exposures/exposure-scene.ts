@@ -16,6 +16,8 @@ export interface ExposureScene {
   readonly strangers: RecordedRun[];
   /** For which reasons something may be lost from now on. */
   readonly mayLose: Set<LossReason>;
+  /** What was measured, for whoever looks at it. */
+  readonly measured: string[];
 }
 
 /** Something bad that can happen on the way from an evaluation to the tables. */
@@ -30,11 +32,12 @@ export interface ExposureScenario {
 }
 
 const PLACE = { project: PROJECT, environment: 'production' };
+const FLOODED = { project: PROJECT, environment: 'staging' };
 const SETTLE_MS = 60_000;
 
 export async function openScene(world: ExposureWorld): Promise<ExposureScene> {
   const traffic = await openTraffic(world);
-  return { world, traffic, planted: [], strangers: [], mayLose: new Set() };
+  return { world, traffic, planted: [], strangers: [], mayLose: new Set(), measured: [] };
 }
 
 /** Plays a scenario, has everything come to rest, and checks all that there is by then, of earlier ones too. */
@@ -106,6 +109,6 @@ async function historyOf(scene: ExposureScene): Promise<ExposureHistory> {
     acknowledged: traffic.seen.acknowledged,
     answered: traffic.seen.answered,
     unnoted: isKilled ? UNNOTED : 0,
-    tables: await readTables(world.store, PLACE, (await world.queue.state()).waiting),
+    tables: await readTables(world.store, PLACE, (await world.queue.state()).waiting, FLOODED),
   };
 }

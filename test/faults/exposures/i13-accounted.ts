@@ -57,7 +57,7 @@ function* complaintsOfEntry(
 }
 
 function* complaintsOfRows({
-  tables: { rows, sums, ledger },
+  tables: { rows, sums, sumsElsewhere, ledger },
   acknowledged,
 }: ExposureHistory): Iterable<string> {
   const counts = new Map<string, number>();
@@ -71,6 +71,11 @@ function* complaintsOfRows({
     if (!subjects.has(subject)) yield `${subject} was said to be durable, and is not there`;
   const stored = ledger.reduce((sum, entry) => sum + entry.stored, 0);
   const inRows = rows.reduce((sum, { count }) => sum + count, 0);
-  for (const [what, count] of [['rows', inRows], ...Object.entries(sums)] as const)
-    if (count !== stored) yield `${stored} units are stored, and the ${what} come to ${count}`;
+  const steps = ['minute', 'hour', 'day'] as const;
+  for (const step of steps) {
+    if (inRows !== sums[step])
+      yield `there are ${inRows} rows, and by the ${step} they come to ${sums[step]}`;
+    const all = sums[step] + sumsElsewhere[step];
+    if (all !== stored) yield `${stored} units are stored, and by the ${step} they come to ${all}`;
+  }
 }

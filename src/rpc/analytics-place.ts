@@ -48,6 +48,9 @@ function viewerOf(context: HandlerContext): Principal {
   return principal;
 }
 
+/** The first that a timestamp can say. */
+const FIRST_MS = Date.parse('0001-01-01T00:00:00.000Z');
+
 interface PeriodRequest {
   startTime?: Timestamp | undefined;
   endTime?: Timestamp | undefined;
@@ -56,7 +59,8 @@ interface PeriodRequest {
 /** Up to now, and so long, unless the request says otherwise. Throws `invalid` for a period that has no time in it. */
 export function periodFrom({ startTime, endTime }: PeriodRequest, clock: Clock, lengthMs: number): Period {
   const to = endTime === undefined ? clock.now() : Date.parse(instantOf(endTime, 'end_time'));
-  const from = startTime === undefined ? to - lengthMs : Date.parse(instantOf(startTime, 'start_time'));
+  const usual = Math.max(to - lengthMs, FIRST_MS);
+  const from = startTime === undefined ? usual : Date.parse(instantOf(startTime, 'start_time'));
   if (from >= to) throw invalid([{ path: 'start_time', message: 'must be before the end' }]);
   return { from, to };
 }

@@ -90,6 +90,22 @@ describe('the use of flags', () => {
   });
 });
 
+test('periods at either end of time are answered or refused, and never too much for a timestamp', async () => {
+  const at = (text: string) => timestampFromMs(Date.parse(text));
+  const last = { startTime: at('9999-12-01T00:00:00Z'), endTime: at('9999-12-31T23:59:59Z') };
+  const { endTime } = await service.analytics.queryEvaluations({ parent, ...last });
+  expect(endTime).toEqual(at('9999-12-31T23:59:59.999Z'));
+  const first = at('0001-01-01T00:00:00Z');
+  const { startTime } = await service.analytics.queryEvaluations({
+    parent,
+    endTime: at('0001-01-01T12:00:00Z'),
+  });
+  expect(startTime).toEqual(first);
+  expect(await errorOf(service.analytics.queryEvaluations({ parent, endTime: first }))).toMatchObject({
+    code: Code.InvalidArgument,
+  });
+});
+
 describe('health', () => {
   const people = (prefix: string) => Array.from({ length: 100 }, (_, n) => `${prefix}${n}`);
 

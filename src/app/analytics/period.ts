@@ -23,10 +23,16 @@ export function readableStep({ from, to }: Period): Step {
   return to - from <= 14 * DAY_MS ? 'hour' : 'day';
 }
 
-/** The period out to whole steps of UTC. Throws `invalid` about `field` for one of more than 10000 steps. */
+/** The last that a timestamp can say. */
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** The period out to whole steps of UTC, as far as there is time. Throws `invalid` about `field` for one of more than 10000 steps. */
 export function inWholeSteps({ from, to }: Period, step: Step, field = 'step'): Period {
   const length = stepMs(step);
-  const whole = { from: Math.floor(from / length) * length, to: Math.ceil(to / length) * length };
+  const whole = {
+    from: Math.floor(from / length) * length,
+    to: Math.min(Math.ceil(to / length) * length, LAST_MS),
+  };
   if ((whole.to - whole.from) / length > MAX_STEPS)
     throw invalid([{ path: field, message: `makes this a period of more than ${MAX_STEPS} ${step}s` }]);
   return whole;

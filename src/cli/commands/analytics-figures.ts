@@ -51,7 +51,7 @@ function registerSeries(analytics: Command, open: OpenSession): void {
       const parent = await session.scope.environment();
       const request = { parent, flag: keyOf(flag ?? ''), step, ...period };
       const answer = await session.call(method.queryEvaluations, request);
-      const text = () => seriesChart(answer, options.reasons ?? false);
+      const text = () => seriesChart(answer, options.reasons ?? false, session.io.stdout.columns);
       await session.show(QueryEvaluationsResponseSchema, answer, text);
     });
 }

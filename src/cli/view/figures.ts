@@ -17,7 +17,7 @@ import { bar, condensed, shareText, shortNumber, sparkline } from './chart.ts';
 import { table } from './table.ts';
 import { formatTime } from './time.ts';
 
-const LINE_WIDTH = 80;
+const USUAL_WIDTH = 80;
 /** Of sum, share and subjects, with the gaps before them. */
 const NUMBERS_WIDTH = 25;
 const CHART_WIDTHS = { least: 12, most: 40 };
@@ -32,12 +32,19 @@ const STEP_MS: ReadonlyMap<TimeStep, number> = new Map([
   [TimeStep.DAY, DAY_MS],
 ]);
 
-/** A line of columns for each variation, all on one scale. With `byReason`, for each variation and reason. */
-export function seriesChart(answer: QueryEvaluationsResponse, byReason: boolean): string {
+/**
+ * A line of columns for each variation, all on one scale. With `byReason`, for each variation and reason. Fits into
+ * `lineWidth` characters, as far as names and numbers leave anything of it.
+ */
+export function seriesChart(
+  answer: QueryEvaluationsResponse,
+  byReason: boolean,
+  lineWidth = USUAL_WIDTH,
+): string {
   if (answer.series.length === 0) return 'nobody evaluated anything';
   const rows = rowsOf(answer, byReason);
   const headings = byReason ? ['FLAG', 'VARIATION', 'REASON'] : ['FLAG', 'VARIATION'];
-  const width = chartWidth([headings, ...rows.map(({ names }) => names)]);
+  const width = chartWidth([headings, ...rows.map(({ names }) => names)], Math.min(lineWidth, USUAL_WIDTH));
   const lines = rows.map((row) => ({ ...row, ...condensed(row.values, width) }));
   // There may be more of them than a call can have arguments.
   const most = lines.flatMap(({ values }) => values).reduce((a, b) => Math.max(a, b), 0);
@@ -57,11 +64,11 @@ export function seriesChart(answer: QueryEvaluationsResponse, byReason: boolean)
 }
 
 /** What the names leave of a line. */
-function chartWidth(names: readonly (readonly string[])[]): number {
+function chartWidth(names: readonly (readonly string[])[], lineWidth: number): number {
   const widths = (names[0] ?? []).map((_, column) =>
     Math.max(...names.map((row) => row[column]?.length ?? 0)),
   );
-  const left = LINE_WIDTH - NUMBERS_WIDTH - sumOf(widths.map((width) => width + 2));
+  const left = lineWidth - NUMBERS_WIDTH - sumOf(widths.map((width) => width + 2));
   return Math.max(CHART_WIDTHS.least, Math.min(CHART_WIDTHS.most, left));
 }
 

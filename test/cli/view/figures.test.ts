@@ -21,3 +21,21 @@ it('draws thousands of flags, each of which has many columns', () => {
   expect(lines).toHaveLength(1 + flags.length + 2);
   expect(lines[1]).toMatch(/^flag-0 +on +█ +1 +0\.013%$/);
 });
+
+it('fits into a narrow terminal, by columns for more of time', () => {
+  const answer = create(QueryEvaluationsResponseSchema, {
+    ...{ step: TimeStep.DAY, startTime: timestampFromMs(T), endTime: timestampFromMs(T + 40 * DAY_MS) },
+    series: [{ flag: 'checkout', variation: 'on', points: [{ time: timestampFromMs(T), estimate: 1 }] }],
+    totals: [{ flag: 'checkout', variation: 'on', estimate: 1, subjects: 1n }],
+  });
+  const widest = (lineWidth?: number) =>
+    Math.max(
+      ...seriesChart(answer, false, lineWidth)
+        .split('\n')
+        .slice(0, 2)
+        .map((line) => line.length),
+    );
+  expect(widest(60)).toBeLessThanOrEqual(60);
+  expect(seriesChart(answer, false, 60)).toContain('a column is 3 d');
+  expect(widest(200)).toBe(widest());
+});

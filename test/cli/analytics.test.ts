@@ -372,7 +372,11 @@ describe('the ledger', () => {
   });
 
   it('fails a check unless it balances', async () => {
-    expect((await against(routes, ['ledger', '--check'])).code).toBe(1);
+    const { code, stderr, last } = await against(routes, ['ledger', '--check']);
+    expect([code, last]).toMatchObject([1, { limit: 1_000 }]);
+    expect(stderr).not.toContain('only the newest');
+    const short = await against(routes, ['ledger', '--check', '--limit', '1']);
+    expect(short.stderr).toContain('only the newest 1 processes are looked at');
     const balanced = (router: ConnectRouter) =>
       router.rpc(method.getLedger, () => ({ total: { balanced: true } }));
     expect((await against(balanced, ['ledger', '--check'])).code).toBe(0);

@@ -14,6 +14,10 @@ import { deadLetterTable, erasedText, ledgerText, replayedText } from '../view/l
 
 const { method } = AnalyticsService;
 
+const PROCESSES = '20';
+/** As many as a call can give. */
+const MOST_PROCESSES = '1000';
+
 /** `analytics ledger|dead-letters|replay|erase`. */
 export function registerKeeping(analytics: Command, open: OpenSession): void {
   registerLedger(analytics, open);
@@ -25,13 +29,16 @@ function registerLedger(analytics: Command, open: OpenSession): void {
   analytics
     .command('ledger')
     .description('Show whether everything that was accepted is accounted for. Needs a key to the instance.')
-    .option('--limit <number>', 'how many processes, the newest first', '20')
+    .option('--limit <number>', 'how many processes, the newest first; default: 20, with --check 1000')
     .option('--check', 'fail unless it balances')
-    .action(async (options: { limit: string; check?: boolean }, command: Command) => {
-      if (!/^[1-9]\d{0,3}$/.test(options.limit))
-        throw new UsageError(`"${options.limit}" is not a number of processes`);
+    .action(async (options: { limit?: string; check?: boolean }, command: Command) => {
+      // A loss of last week is a loss as well.
+      const { limit = options.check ? MOST_PROCESSES : PROCESSES } = options;
+      if (!/^[1-9]\d{0,3}$/.test(limit)) throw new UsageError(`"${limit}" is not a number of processes`);
       const session = await open(command);
-      const ledger = await session.call(method.getLedger, { limit: Number(options.limit) });
+      const ledger = await session.call(method.getLedger, { limit: Number(limit) });
+      if (options.check && ledger.entries.length >= Number(limit))
+        session.print.warn(`only the newest ${ledger.entries.length} processes are looked at`);
       await session.show(GetLedgerResponseSchema, ledger, () => ledgerText(ledger, session.print.paint));
       const { balanced = true, pending = 0n } = ledger.total ?? {};
       if (options.check && !balanced) throw new Error(`the ledger does not balance: ${pending} are pending`);

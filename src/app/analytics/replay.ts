@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FlagError } from '../../core/errors.ts';
 import type { DeadLetter, ExposureStore } from '../../ports/exposure-store.ts';
-import { decodeBatch } from '../exposures/batch-text.ts';
+import { storeParcel } from '../exposures/store-parcel.ts';
 import { isPassing } from '../exposures/write-failures.ts';
 
 const AT_ONCE = 20;
@@ -13,7 +13,7 @@ export interface Replayed {
   readonly failed: ReadonlyMap<string, string>;
 }
 
-type Store = Pick<ExposureStore, 'deadLetters' | 'exhume' | 'store'>;
+type Store = Pick<ExposureStore, 'deadLetters' | 'exhume' | 'store' | 'storeBytes'>;
 
 /**
  * Tries to read dead letters again, and stores those that can be read by now: a letter is removed once its batch is in the
@@ -40,10 +40,11 @@ export async function replayDeadLetters(store: Store, ids: readonly string[]): P
 }
 
 /** Why it stays a letter; undefined if it is in the tables. Rejects when the store cannot be reached, or is full. */
-async function failureToStore(store: Store, { id, bytes }: DeadLetter): Promise<string | undefined> {
+async function failureToStore(store: Store, letter: DeadLetter): Promise<string | undefined> {
   await nextTurn();
   try {
-    const stored = await store.store(decodeBatch(bytes, id));
+    // Read where it is stored, if that is elsewhere: some became letters because whoever read them died.
+    const { stored } = await storeParcel(store, letter);
     return stored === 'conflict' ? 'another batch with this id was stored' : undefined;
   } catch (error) {
     if (isPassing(error)) throw error;

@@ -108,4 +108,17 @@ describe('dead letters', () => {
     expect([replayed, [...failed.values()]]).toEqual([[], ['it cannot be stored']]);
     expect(await left()).toHaveLength(LETTERS + 1);
   });
+
+  it('are read by what stores them, if that reads them, and stay with the reason if it dies of one', async () => {
+    const died = new FlagError('unavailable', 'the thread of the store died', { reason: 'STORE_DIED' });
+    const elsewhere: ExposureStore = {
+      ...store,
+      store: () => Promise.reject(new TypeError('it was read here')),
+      storeBytes: (id) =>
+        id === batchId(PROCESS, 7) ? Promise.reject(died) : Promise.resolve({ stored: 'stored', units: 1 }),
+    };
+    const { replayed, failed } = await replayDeadLetters(elsewhere, []);
+    expect(replayed).toHaveLength(LETTERS);
+    expect([...failed]).toEqual([[batchId(PROCESS, 7), 'the thread of the store died']]);
+  });
 });

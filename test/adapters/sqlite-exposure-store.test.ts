@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { batchStoring } from '../../src/adapters/sqlite/exposure-batches.ts';
 import { EXPOSURE_STORE_SCHEMA } from '../../src/adapters/sqlite/exposure-schema.ts';
 import { openSqliteExposureStore } from '../../src/adapters/sqlite/exposure-store.ts';
+import { openExposureTables } from '../../src/adapters/sqlite/exposure-tables.ts';
 import { openDatabase } from '../../src/adapters/sqlite/open-database.ts';
 import { FlagError } from '../../src/core/errors.ts';
 import {
@@ -92,6 +93,30 @@ describe('the SQLite store of exposures', () => {
       await store.erase(SHOP, subject, START);
     expect(await filesContain(directory.path, name)).toBe(false);
     expect(await filesContain(directory.path, 'user-299')).toBe(true);
+  });
+
+  it('erases somebody of whom there is much in steps that others store between', async () => {
+    await using directory = await temporaryDirectory();
+    await using store = await openExposureTables(directory.path);
+    const evaluations = Array.from({ length: 9_000 }, (_, index) => evaluation({ time: START + index }));
+    await storeAll(store, [batch({ evaluations, events: Array.from({ length: 5_000 }, () => event()) })]);
+    let isErased = false;
+    const erasing = store.erase(SHOP, 'anna', START + 20_000).then((erased) => {
+      isErased = true;
+      return erased;
+    });
+    let between = 0;
+    for (let sequence = 2; !isErased; sequence++) {
+      await storeAll(store, [
+        batch({ sequence, evaluations: [evaluation(), evaluation({ subject: 'bert' })] }),
+      ]);
+      between = sequence - 1;
+    }
+    expect(await erasing).toEqual({ evaluations: 9_000, events: 5_000, contexts: 0 });
+    expect(between).toBeGreaterThan(3);
+    const rows = await store.rows(SHOP, { ...ALWAYS, limit: 20_000 });
+    expect(rows.filter(({ subject }) => subject === 'anna')).toEqual([]);
+    expect(rows.filter(({ subject }) => subject === 'bert')).toHaveLength(between);
   });
 
   it('forgets names that callers made up once no row can have them, and takes them up again', async () => {

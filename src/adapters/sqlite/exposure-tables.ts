@@ -38,7 +38,7 @@ export async function openExposureTables(directory: string, options?: OpenOption
   const ledger = ledgerReading(database);
   const readers = exposureReaders(database);
   const outcomes = outcomeReading(database);
-  const eraseNow = subjectErasing(database);
+  const eraseAll = subjectErasing(database, writes);
   const inflate = (packed: Uint8Array, maxOutputLength: number) =>
     inflateRawSync(packed, { maxOutputLength });
   const read = <T>(work: () => T) => database.read(() => atOneMoment(database, work));
@@ -53,7 +53,7 @@ export async function openExposureTables(directory: string, options?: OpenOption
     exhume: (id, at) => writes.write(() => letters.exhume(id, at)),
     close: (process, accepted, at) => writes.write(() => accounts.end(process, accepted, at)),
     async erase(place, subject, at) {
-      const erased = await writes.write(() => eraseNow(place, subject, at));
+      const erased = await eraseAll(place, subject, at);
       await emptyWal(database);
       return erased;
     },

@@ -53,11 +53,11 @@ function ledgerMethods(deps: AnalyticsServiceDeps): Omit<Keeping, 'eraseSubject'
       return { deadLetters: shown, nextPageToken };
     },
 
-    async replayDeadLetters({ ids }) {
+    async replayDeadLetters({ ids, after }) {
       if (ids.length > MAX_REPLAYED)
         throw invalid([{ path: 'ids', message: `may be at most ${MAX_REPLAYED}` }]);
-      const { replayed, failed } = await replayDeadLetters(recordedIn(deps).store, ids);
-      return { replayed: [...replayed], failed: Object.fromEntries(failed) };
+      const { replayed, failed, last = '' } = await replayDeadLetters(recordedIn(deps).store, ids, after);
+      return { replayed: [...replayed], failed: Object.fromEntries(failed), last };
     },
   };
 }

@@ -396,6 +396,12 @@ describe('dead letters', () => {
     const replayed = await against(replay, ['replay', 'p:1', 'p:2']);
     expect(replayed.stdout).toBe('1 dead letter stored\np:2 stays: unreadable\n');
     expect(replayed.last).toMatchObject({ ids: ['p:1', 'p:2'] });
+    const inTwo = (router: ConnectRouter) =>
+      router.rpc(method.replayDeadLetters, ({ after }) =>
+        after === '' ? { replayed: ['p:1'], last: 'p:1' } : { replayed: ['p:2'], failed: { 'p:3': after } },
+      );
+    const all = await against(inTwo, ['replay']);
+    expect(all.stdout).toBe('2 dead letters stored\np:3 stays: p:1\n');
   });
 });
 

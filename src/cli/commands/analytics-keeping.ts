@@ -59,13 +59,19 @@ function registerLetters(analytics: Command, open: OpenSession): void {
     });
   analytics
     .command('replay')
-    .argument('[id...]', 'dead letters; default: the first thousand')
+    .argument('[id...]', 'dead letters; default: all')
     .description(
       'Try to read dead letters again, as a newer version may be able to. Needs a key to the instance.',
     )
     .action(async (ids: string[], _options: object, command: Command) => {
       const session = await open(command);
       const answer = await session.call(method.replayDeadLetters, { ids });
+      while (answer.last !== '') {
+        const more = await session.call(method.replayDeadLetters, { after: answer.last });
+        answer.replayed.push(...more.replayed);
+        Object.assign(answer.failed, more.failed);
+        answer.last = more.last;
+      }
       await session.show(ReplayDeadLettersResponseSchema, answer, () => replayedText(answer));
     });
 }

@@ -85,6 +85,31 @@ describe('dead letters', () => {
     expect(await left()).toHaveLength(LETTERS);
   });
 
+  it('are all tried in the end, a thousand at a time, however many stay', async () => {
+    for (let n = 2; n <= 1_010; n++) await bury(`evil:${n}`, Buffer.from('?'));
+    const first = await replayDeadLetters(store, []);
+    expect([first.replayed.length, first.failed.size]).toEqual([LETTERS, 1_000 - LETTERS]);
+    const second = await replayDeadLetters(store, [], first.last);
+    expect([second.replayed.length, second.failed.size, second.last]).toEqual([0, 10 + LETTERS, undefined]);
+    expect(new Set([...first.failed.keys(), ...second.failed.keys()]).size).toBe(1_010);
+  });
+
+  it('are opened only if they are meant', async () => {
+    const opened: number[] = [];
+    const counting = {
+      ...store,
+      letterLabels: (limit: number, after?: string) => store.letterLabels(limit, after),
+      async deadLetters(limit: number, after?: string) {
+        const letters = await store.deadLetters(limit, after);
+        opened.push(letters.length);
+        return letters;
+      },
+    };
+    const id = batchId(PROCESS, 40);
+    expect((await replayDeadLetters(counting, [id])).replayed).toEqual([id]);
+    expect(opened).toHaveLength(1);
+  });
+
   it('count once, even if whoever stored them died before they were removed', async () => {
     await store.store(decodeBatch(sound(7), batchId(PROCESS, 7)));
     expect((await replayDeadLetters(store, [])).replayed).toHaveLength(LETTERS);

@@ -70,7 +70,7 @@ function decideOn(query: Query) {
 function writerOf(): (outcomes: ReturnType<typeof decideOn>) => Uint8Array {
   const { revision } = snapshot;
   const steps = undefined;
-  const whole = { snapshot, audience: 'server' as const };
+  const whole = snapshot;
   if (way === 'by hand')
     return isOne
       ? (outcomes) => writeEvaluated('proto', at(outcomes, 0), revision)

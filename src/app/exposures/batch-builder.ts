@@ -2,10 +2,10 @@ import type { Outcome } from '../../core/outcome.ts';
 import { BATCH_FORMAT, HOUR_MS } from '../../ports/batch-tables.ts';
 import type { DeclaredLoss, ExposureSource, RecordedPlace } from '../../ports/exposure-store.ts';
 import { ROW_BYTES, rowsText, writeRow } from '../../ports/row-text.ts';
-import type { AnswerSheet } from './answer-sheet.ts';
 import { DistinctPieces } from './distinct-pieces.ts';
 import type { JsonBytes } from './json-bytes.ts';
 import { outcomeText } from './outcome-text.ts';
+import type { ToldSheet } from './told-sheet.ts';
 
 /** Who was told something, by which way, when. */
 export interface Occasion {
@@ -55,7 +55,7 @@ export class BatchBuilder {
   readonly #picks = new DistinctPieces();
   readonly #outcomes = new Map<Outcome, number>();
   /** In the order in which they are needed, and how long each was when it was counted. */
-  readonly #lists = new Map<AnswerSheet, { readonly index: number; bytes: number }>();
+  readonly #lists = new Map<ToldSheet, { readonly index: number; bytes: number }>();
   readonly #kinds: string[] = [];
   #lastKind: Pick<Occasion, 'revision' | 'source' | 'client'> | undefined;
   #lastKindIndex = 0;
@@ -91,7 +91,7 @@ export class BatchBuilder {
   }
 
   /** What the sheet has just read, as one row. Returns how many evaluations that is. */
-  addPick(occasion: Occasion, sheet: AnswerSheet): number {
+  addPick(occasion: Occasion, sheet: ToldSheet): number {
     const units = sheet.units();
     if (units === 0) return 0;
     const { json } = this.#picks;
@@ -121,7 +121,7 @@ export class BatchBuilder {
     return Buffer.concat([
       Buffer.from(`${JSON.stringify(head).slice(0, -1)},${tables},"lists":[`),
       ...[...this.#lists.keys()].flatMap((sheet, index) =>
-        index === 0 ? [sheet.told()] : [COMMA, sheet.told()],
+        index === 0 ? [sheet.json()] : [COMMA, sheet.json()],
       ),
       ...[SUBJECTS, itemsIn(this.#subjects.json), PICKS, itemsIn(this.#picks.json)],
       Buffer.from(`],"events":[],"contexts":[${this.#contexts}],"losses":${JSON.stringify(told)}}`),
@@ -194,12 +194,12 @@ export class BatchBuilder {
     return index;
   }
 
-  #listIndex(sheet: AnswerSheet): number {
-    const known = this.#lists.get(sheet);
+  #listIndex(told: ToldSheet): number {
+    const known = this.#lists.get(told);
     const list = known ?? { index: this.#lists.size, bytes: 0 };
-    if (known === undefined) this.#lists.set(sheet, list);
-    this.#textBytes += sheet.bytes - list.bytes;
-    list.bytes = sheet.bytes;
+    if (known === undefined) this.#lists.set(told, list);
+    this.#textBytes += told.sheet.bytes - list.bytes;
+    list.bytes = told.sheet.bytes;
     return list.index;
   }
 }

@@ -2,7 +2,7 @@ import type { Context } from '../../core/context.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ExposureSource } from '../../ports/exposure-store.ts';
-import { LONGEST_PICK } from './answer-sheet.ts';
+import { LONGEST_SHEET } from '../answer-sheet.ts';
 import type { BatchBuilder, Occasion } from './batch-builder.ts';
 import { keptAttributes } from './kept-attributes.ts';
 import { isRecorded } from './outcome-text.ts';
@@ -10,6 +10,7 @@ import { MERGE_FROM, Sample, weightAt } from './pressure.ts';
 import { RecentContexts } from './recent-contexts.ts';
 import type { RecordedEnvironment, RecordedMoment } from './recorded-places.ts';
 import type { Shipping } from './shipping.ts';
+import { toldSheetOf } from './told-sheet.ts';
 
 type MutableOccasion = { -readonly [Field in keyof Occasion]: Occasion[Field] };
 
@@ -64,9 +65,9 @@ export class Intake {
       this.#shipping.lose(reason, outcomes.filter(isRecorded).length);
       return;
     }
-    for (let from = 0; from < outcomes.length; from += LONGEST_PICK) {
+    for (let from = 0; from < outcomes.length; from += LONGEST_SHEET) {
       const builder = this.#builderFor(moment.environment, context);
-      const sheet = moment.sheets.reading(outcomes, from, Math.min(outcomes.length, from + LONGEST_PICK));
+      const sheet = toldSheetOf(moment.sheets.reading(outcomes, from));
       this.#shipping.took(builder, builder.addPick(this.#occasion, sheet));
     }
   }

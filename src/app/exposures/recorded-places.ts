@@ -1,8 +1,8 @@
 import { DEFAULT_RECORDING, type Recording } from '../../core/model.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 import type { RecordedPlace } from '../../ports/exposure-store.ts';
+import { type AnswerSheets, sheetsOf } from '../answer-sheet.ts';
 import type { Catalog } from '../catalog.ts';
-import { AnswerSheets } from './answer-sheet.ts';
 import { SubjectNames } from './subject-names.ts';
 
 /** An environment, as it wants to be recorded. The same object as long as that does not change. */
@@ -69,7 +69,7 @@ export class RecordedPlaces {
     const moment = {
       environment: this.at(snapshot),
       revision: snapshot.revision,
-      sheets: new AnswerSheets(),
+      sheets: sheetsOf(snapshot),
     };
     this.#moments.set(snapshot, moment);
     return moment;

@@ -3,9 +3,9 @@ import { snapshotSince } from '../../app/environment-access.ts';
 import { onward } from '../../app/onward.ts';
 import type { Principal } from '../../app/principal.ts';
 import type { Outcome } from '../../core/outcome.ts';
+import type { Snapshot } from '../../core/snapshot.ts';
 import { checkedContext } from '../convert/context.ts';
 import type { EvaluationParts } from '../evaluation-parts.ts';
-import type { WholeList } from '../wire/joined-decisions.ts';
 import type { EvaluateAllQuery } from '../wire/queries.ts';
 import { checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
 
@@ -13,8 +13,8 @@ import { checkedFlagKeys, checkedRevision, placeIn } from './checked-query.ts';
 export interface EvaluatedAll {
   readonly outcomes: readonly Outcome[];
   readonly revision: number;
-  /** Undefined for flags that somebody chose. */
-  readonly whole: WholeList | undefined;
+  /** Whose flags they all are; undefined for flags that somebody chose. */
+  readonly whole: Snapshot | undefined;
 }
 
 /** EvaluateAll. A promise only for a revision that is not here yet. Throws, or rejects with, a FlagError. */
@@ -32,7 +32,6 @@ export function evaluateAll(
     const selection = { clientVisibleOnly: isWeb, flagKeys: chosen };
     const { outcomes } = decideAll(snapshot, asked, now, selection);
     recorder?.many('all', snapshot, outcomes, asked, now);
-    const whole = { snapshot, audience: isWeb ? ('web' as const) : ('server' as const) };
-    return { outcomes, revision: snapshot.revision, whole: chosen === undefined ? whole : undefined };
+    return { outcomes, revision: snapshot.revision, whole: chosen === undefined ? snapshot : undefined };
   });
 }

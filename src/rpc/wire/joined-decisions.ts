@@ -1,25 +1,15 @@
+import { type AnswerSheet, LONGEST_SHEET, sheetsOf } from '../../app/answer-sheet.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { keptDecisions } from './kept-decisions.ts';
 
-/** Longer lists are put together from single decisions every time. */
-const MAX_KEPT_BYTES = 4 * 1024 * 1024;
-/** A sheet of which less can be used is replaced. */
-const MOST_DIFFERENT = 0.75;
-
-/** All that one kind of caller sees in a snapshot. */
-export interface WholeList {
-  readonly snapshot: object;
-  readonly audience: 'web' | 'server';
-}
-
-/** What an earlier answer said about every flag of an environment. */
-interface Sheet {
-  readonly outcomes: readonly Outcome[];
-  /** The decisions one after the other. */
-  readonly bytes: Buffer;
-  /** Where each begins, and where the last one ends. */
-  readonly starts: Uint32Array;
-}
+/** So many decisions are kept together: for two outcomes of each flag that are 32 stretches. */
+const STRETCH = 5;
+const CODE_BITS = 5;
+/** Longer stretches are put together from single decisions every time. */
+const LONGEST_STRETCH = 4 * 1024;
+/** Of all stretches of a sheet, with what is around each; when there are more they are made anew. */
+const MOST_BYTES = 4 * 1024 * 1024;
+const OVERHEAD_BYTES = 200;
 
 /** A list of decisions that is ready to be written. */
 export interface JoinedDecisions {
@@ -29,86 +19,107 @@ export interface JoinedDecisions {
 }
 
 /**
- * Puts decisions one after the other, as a repeated field with this tag (of one byte). Answers for every flag of an
- * environment are mostly the same for everybody, so one of them is kept, and the next one copies whole stretches of it.
+ * Puts decisions one after the other, as a repeated field with this tag (of one byte). What some flags in a row were answered
+ * is the same for many, so the bytes of such stretches are kept, and a list is a few copies instead of many.
  */
 export class DecisionJoiner {
   readonly #tag: number;
-  /** By snapshot. */
-  readonly #sheets = { web: new WeakMap<object, Sheet>(), server: new WeakMap<object, Sheet>() };
+  readonly #stretches = new WeakMap<AnswerSheet, Stretches>();
 
   constructor(tag: number) {
     this.#tag = tag;
   }
 
-  /** `whole` is undefined for flags that somebody chose. */
-  join(outcomes: readonly Outcome[], whole: WholeList | undefined): JoinedDecisions {
-    if (whole === undefined || outcomes.length === 0) return this.#fromItems(outcomes);
-    const sheets = this.#sheets[whole.audience];
-    const sheet = sheets.get(whole.snapshot);
-    const alike = sheet && this.#fromSheet(outcomes, sheet);
-    if (alike !== undefined) return alike;
-    const joined = this.#fromItems(outcomes);
-    if (joined.length <= MAX_KEPT_BYTES) sheets.set(whole.snapshot, sheetOf(outcomes, joined));
-    return joined;
-  }
-
-  #fromItems(outcomes: readonly Outcome[]): JoinedDecisions {
-    const items = outcomes.map((outcome) => keptDecisions.of(outcome).item);
+  /** `snapshot` is where the list is all that somebody may see; undefined for flags that somebody chose. */
+  join(outcomes: readonly Outcome[], snapshot: object | undefined): JoinedDecisions {
+    const parts: Buffer[] = [];
+    if (snapshot === undefined) for (const outcome of outcomes) parts.push(keptDecisions.of(outcome).item);
+    else this.#addStretches(outcomes, snapshot, parts);
     let length = 0;
-    for (const item of items) length += item.length;
+    for (const part of parts) length += part.length;
     const write = (bytes: Buffer, start: number) => {
       let at = start;
-      for (const item of items) {
-        bytes.set(item, at);
+      for (const part of parts) {
+        bytes.set(part, at);
         bytes[at] = this.#tag;
-        at += item.length;
+        at += part.length;
       }
       return at;
     };
     return { length, write };
   }
 
-  /** Undefined if little is as it was. */
-  #fromSheet(outcomes: readonly Outcome[], sheet: Sheet): JoinedDecisions | undefined {
-    if (outcomes.length !== sheet.outcomes.length) return undefined;
-    const { bytes: kept, starts } = sheet;
-    const different: number[] = [];
-    const items: Buffer[] = [];
-    let { length } = kept;
-    for (let index = 0; index < outcomes.length; index++) {
-      const outcome = outcomes[index];
-      if (outcome === undefined || outcome === sheet.outcomes[index]) continue;
-      const { item } = keptDecisions.of(outcome);
-      different.push(index);
-      items.push(item);
-      length += item.length - ((starts[index + 1] ?? 0) - (starts[index] ?? 0));
-    }
-    if (different.length > outcomes.length * MOST_DIFFERENT) return undefined;
-    const write = (bytes: Buffer, start: number) => {
-      let at = start;
-      let from = 0;
-      for (let place = 0; place < items.length; place++) {
-        const [index = 0, item] = [different[place], items[place]];
-        const until = starts[index] ?? 0;
-        if (until > from) at += kept.copy(bytes, at, from, until);
-        if (item !== undefined) bytes.set(item, at);
-        bytes[at] = this.#tag;
-        at += item?.length ?? 0;
-        from = starts[index + 1] ?? 0;
+  #addStretches(outcomes: readonly Outcome[], snapshot: object, parts: Buffer[]): void {
+    const sheets = sheetsOf(snapshot);
+    for (let from = 0; from < outcomes.length; from += LONGEST_SHEET) {
+      const sheet = sheets.reading(outcomes, from);
+      let stretches = this.#stretches.get(sheet);
+      if (stretches === undefined) {
+        stretches = new Stretches(this.#tag);
+        this.#stretches.set(sheet, stretches);
       }
-      return at + kept.copy(bytes, at, from);
-    };
-    return { length, write };
+      stretches.add(sheet, parts);
+    }
   }
 }
 
-function sheetOf(outcomes: readonly Outcome[], joined: JoinedDecisions): Sheet {
-  const bytes = Buffer.allocUnsafeSlow(joined.length);
-  joined.write(bytes, 0);
-  const starts = new Uint32Array(outcomes.length + 1);
-  outcomes.forEach((outcome, index) => {
-    starts[index + 1] = (starts[index] ?? 0) + keptDecisions.of(outcome).item.length;
-  });
-  return { outcomes, bytes, starts };
+/** The decisions of a sheet, some in a row at a time, by their codes. */
+class Stretches {
+  readonly #tag: number;
+  /** By where in the sheet they begin, and the codes. */
+  #kept: Map<number, Buffer>[] = [];
+  #bytes = 0;
+
+  constructor(tag: number) {
+    this.#tag = tag;
+  }
+
+  /** Those that the sheet has just read. */
+  add({ answers, codes }: AnswerSheet, parts: Buffer[]): void {
+    for (let from = 0; from < answers.length; from += STRETCH) {
+      const to = Math.min(answers.length, from + STRETCH);
+      let key = 0;
+      for (let place = from; place < to; place++) key = (key << CODE_BITS) | (codes[place] ?? 0);
+      const known = this.#kept[from / STRETCH]?.get(key);
+      if (known !== undefined) parts.push(known);
+      else this.#addNew(answers.slice(from, to), codes.subarray(from, to), key, from / STRETCH, parts);
+    }
+  }
+
+  #addNew(
+    answers: readonly (readonly Outcome[])[],
+    codes: Uint8Array,
+    key: number,
+    number: number,
+    parts: Buffer[],
+  ): void {
+    const items = answers.flatMap((outcomes, place) => {
+      const outcome = outcomes[codes[place] ?? 0];
+      return outcome === undefined ? [] : [keptDecisions.of(outcome).item];
+    });
+    const stretch = Buffer.allocUnsafeSlow(items.reduce((sum, { length }) => sum + length, 0));
+    if (stretch.length > LONGEST_STRETCH) {
+      parts.push(...items);
+      return;
+    }
+    let at = 0;
+    for (const item of items) {
+      stretch.set(item, at);
+      stretch[at] = this.#tag;
+      at += item.length;
+    }
+    parts.push(stretch);
+    this.#keep(number, key, stretch);
+  }
+
+  #keep(number: number, key: number, stretch: Buffer): void {
+    if (this.#bytes > MOST_BYTES) {
+      this.#kept = [];
+      this.#bytes = 0;
+    }
+    this.#bytes += stretch.length + OVERHEAD_BYTES;
+    const known = this.#kept[number];
+    if (known === undefined) this.#kept[number] = new Map([[key, stretch]]);
+    else known.set(key, stretch);
+  }
 }

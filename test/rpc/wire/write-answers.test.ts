@@ -63,7 +63,7 @@ describe('an answer is what the generic serializer makes of its message', () => 
   it('to EvaluateAll', () => {
     fc.assert(
       fc.property(fc.array(outcomes, { maxLength: 5 }), revisions, (all, revision) => {
-        for (const whole of [undefined, { snapshot: {}, audience: 'web' as const }])
+        for (const whole of [undefined, buildSnapshot(NOTHING)])
           for (const codec of CODECS) {
             const evaluated = { outcomes: all, revision, whole };
             expect(writeEvaluatedAll(codec, evaluated)).toEqual(
@@ -81,7 +81,7 @@ describe('an answer is what the generic serializer makes of its message', () => 
       revision: revisions,
       place: fc.constant({ project: 'shop', environment: 'production' }),
       snapshot: fc.constant(buildSnapshot(NOTHING)),
-      whole: fc.constantFrom(undefined, { snapshot: {}, audience: 'server' as const }),
+      whole: fc.constantFrom(undefined, buildSnapshot(NOTHING)),
       etag: fc.constantFrom('', '"abc"'),
       notModified: fc.boolean(),
       stalenessMs: fc.constantFrom(0, 2_000),

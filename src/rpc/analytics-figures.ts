@@ -34,32 +34,29 @@ const MAX_UNUSED_DAYS = 3_650;
 /** Each is worked out from all that was recorded of a flag in the period. */
 const HEALTHS = 20;
 const MAX_HEALTHS = 100;
+/** Enough for a page of charts. */
+const MAX_WAITING = 64;
+
+type InTurn = ReturnType<typeof oneAtATime>;
 
 /** Sums that tell nothing of anybody in particular, so server keys may see them too. */
 export function figureMethods(deps: AnalyticsServiceDeps): Figures {
-  return { ...useMethods(deps), ...healthMethods(deps) };
+  const inTurn = oneAtATime(deps.clock, 'TOO_MANY_COUNTS', MAX_WAITING);
+  return { ...useMethods(deps, inTurn), ...healthMethods(deps, inTurn) };
 }
 
-function useMethods(deps: AnalyticsServiceDeps): Pick<Figures, 'queryEvaluations' | 'listFlagActivity'> {
+function useMethods(
+  deps: AnalyticsServiceDeps,
+  inTurn: InTurn,
+): Pick<Figures, 'queryEvaluations' | 'listFlagActivity'> {
   const { catalog, clock } = deps;
+  const history = historyMethod(deps);
+  // Whoever asks for one flag is told of how many people.
+  const historyInTurn = inTurn(history);
   return {
     async queryEvaluations(request, context) {
-      const place = figuresOf(catalog, context, request.parent);
-      const step = stepFrom(request.step);
-      const flag = request.flag === '' ? undefined : checkedKey(request.flag, 'flag');
-      const asked = {
-        ...periodFrom(request, clock, DAY_MS),
-        ...(step !== undefined && { step }),
-        ...(flag !== undefined && { flag }),
-      };
-      const history = await evaluationHistory(recordedIn(deps).store, place, asked);
-      return {
-        series: history.series.map(seriesMessage),
-        totals: history.totals.map(totalMessage),
-        step: timeSteps.toWire(history.step),
-        startTime: timestampFromMs(history.period.from),
-        endTime: timestampFromMs(history.period.to),
-      };
+      figuresOf(catalog, context, request.parent);
+      return await (request.flag === '' ? history : historyInTurn)(request, context);
     },
 
     async listFlagActivity(request, context) {
@@ -80,12 +77,34 @@ function useMethods(deps: AnalyticsServiceDeps): Pick<Figures, 'queryEvaluations
   };
 }
 
+function historyMethod(deps: AnalyticsServiceDeps) {
+  const { catalog, clock } = deps;
+  return async (request: wire.QueryEvaluationsRequest, context: HandlerContext) => {
+    const place = figuresOf(catalog, context, request.parent);
+    const step = stepFrom(request.step);
+    const flag = request.flag === '' ? undefined : checkedKey(request.flag, 'flag');
+    const asked = {
+      ...periodFrom(request, clock, DAY_MS),
+      ...(step !== undefined && { step }),
+      ...(flag !== undefined && { flag }),
+    };
+    const history = await evaluationHistory(recordedIn(deps).store, place, asked);
+    return {
+      series: history.series.map(seriesMessage),
+      totals: history.totals.map(totalMessage),
+      step: timeSteps.toWire(history.step),
+      startTime: timestampFromMs(history.period.from),
+      endTime: timestampFromMs(history.period.to),
+    };
+  };
+}
+
 /** Whoever may not see it does not wait for it either. */
 function healthMethods(
   deps: AnalyticsServiceDeps,
+  inTurn: InTurn,
 ): Pick<Figures, 'getFlagHealth' | 'listFlagHealth' | 'getFlagConversions'> {
-  const { catalog, clock } = deps;
-  const inTurn = oneAtATime(clock, 'TOO_MANY_COUNTS');
+  const { catalog } = deps;
   const health = inTurn(healthMethod(deps));
   const healths = inTurn(healthsMethod(deps));
   const conversions = inTurn(conversionsMethod(deps));

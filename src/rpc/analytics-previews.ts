@@ -40,10 +40,11 @@ const SAMPLE_SIZE = 10_000;
 const MAX_SAMPLE_SIZE = 20_000;
 const EXAMPLES = 3;
 const MAX_EXAMPLES = 20;
+const MAX_WAITING = 16;
 
 /** What would be if something were changed: nothing is. */
 export function previewMethods(deps: AnalyticsServiceDeps): Previews {
-  const inTurn = oneAtATime(deps.clock, 'TOO_MANY_PREVIEWS');
+  const inTurn = oneAtATime(deps.clock, 'TOO_MANY_PREVIEWS', MAX_WAITING);
   return { previewReach: inTurn(reachMethod(deps)), previewChange: inTurn(changeMethod(deps)) };
 }
 

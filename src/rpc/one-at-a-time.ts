@@ -3,7 +3,6 @@ import { Turns } from '../app/turns.ts';
 import { FlagError } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 
-const MAX_WAITING = 16;
 const RETRY_AFTER_MS = 1_000;
 const LONGEST_MS = 60_000;
 
@@ -13,12 +12,16 @@ type Method<Request, Response> = (request: Request, context: HandlerContext) => 
  * For what looks at much: each lets the event loop go on now and then, but several together would take all that is left.
  * What it gives makes methods take turns; they reject with `exhausted`, for this reason, when too many wait already.
  */
-export function oneAtATime(clock: Clock, reason: 'TOO_MANY_PREVIEWS' | 'TOO_MANY_COUNTS') {
+export function oneAtATime(
+  clock: Clock,
+  reason: 'TOO_MANY_PREVIEWS' | 'TOO_MANY_COUNTS',
+  mostWaiting: number,
+) {
   const turns = new Turns(clock, { limit: 1, holdMs: LONGEST_MS });
   let present = 0;
   return <Request, Response>(method: Method<Request, Response>): Method<Request, Response> =>
     async (request, context) => {
-      if (present > MAX_WAITING)
+      if (present > mostWaiting)
         throw new FlagError('exhausted', 'too many wait for such an answer already', {
           reason,
           retryAfterMs: RETRY_AFTER_MS,

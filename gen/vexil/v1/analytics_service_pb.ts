@@ -81,7 +81,7 @@ export type QueryEvaluationsRequest = Message<"vexil.v1.QueryEvaluationsRequest"
 
   /**
    * Unspecified: minutes for up to 6 hours, hours for up to 14 days, else days; longer if it would be more than 20000
-   * points.
+   * points, or if minutes are forgotten.
    *
    * @generated from field: vexil.v1.TimeStep step = 5;
    */
@@ -230,7 +230,8 @@ export type VariationTotal = Message<"vexil.v1.VariationTotal"> & {
   estimate: number;
 
   /**
-   * Distinct subjects who got it. Only if one flag was asked for, with at most two million evaluations in the period.
+   * Distinct subjects who got it. Only if one flag was asked for, with at most two million evaluations in the period, of
+   * which at least nine in ten are still kept one by one.
    *
    * @generated from field: optional int64 subjects = 5;
    */

@@ -6,6 +6,8 @@ import { inWholeSteps, readableStep } from './period.ts';
 const MAX_POINTS = 20_000;
 /** Some seconds of work for a store. */
 const COUNTED_ONE_BY_ONE = 2_000_000;
+/** Of what was counted, what must still be there row by row. */
+const KEPT_ENOUGH = 0.9;
 
 /** How often a flag answered one variation for one reason. Steps without evaluations are left out. */
 export interface EvaluationSeries {
@@ -20,7 +22,10 @@ export interface VariationTotal {
   readonly variation: string;
   readonly count: number;
   readonly estimate: number;
-  /** Distinct ones who got it; absent if several flags were asked for, or one with more than two million evaluations. */
+  /**
+   * Distinct ones who got it; absent if several flags were asked for, or one with more than two million evaluations or with
+   * a tenth of them not kept row by row any more.
+   */
   readonly subjects?: number;
 }
 
@@ -34,7 +39,7 @@ export interface EvaluationHistory {
 }
 
 /**
- * Without a step: one that makes a readable chart, or a longer one if that would be too many points. Rejects with
+ * Without a step: one that makes a readable chart, or a longer one if that would be too many points or none. Rejects with
  * `exhausted` if it would be more than 20000 points nevertheless.
  */
 export async function evaluationHistory(
@@ -63,7 +68,9 @@ async function pointsOf(
     const period = inWholeSteps(asked, step);
     const query = { ...period, step, limit: MAX_POINTS + 1 };
     const points = await store.series(place, flag === undefined ? query : { ...query, flag });
-    if (points.length <= MAX_POINTS) return { points, step, period };
+    // Where there is nothing by the minute, minutes may be forgotten already.
+    const isTold = points.length > 0 || step !== 'minute' || asked.step !== undefined;
+    if (points.length <= MAX_POINTS && isTold) return { points, step, period };
     if (asked.step !== undefined || step === 'day')
       throw new FlagError('exhausted', `that is more than ${MAX_POINTS} points`, {
         reason: 'TOO_MANY_POINTS',
@@ -72,15 +79,19 @@ async function pointsOf(
   }
 }
 
-/** Distinct subjects by variation; undefined if there is too much to look through it row by row. */
+/** Distinct subjects by variation; undefined if there is too much to look through it row by row, or if rows are gone. */
 async function subjectsOf(
   store: Pick<ExposureStore, 'outcomes'>,
   place: RecordedPlace,
   query: Period & { readonly flag: string },
   totals: readonly VariationTotal[],
 ): Promise<ReadonlyMap<string, number> | undefined> {
-  if (totals.reduce((sum, { count }) => sum + count, 0) > COUNTED_ONE_BY_ONE) return undefined;
+  const counted = totals.reduce((sum, { count }) => sum + count, 0);
+  if (counted > COUNTED_ONE_BY_ONE) return undefined;
   const outcomes = await store.outcomes(place, { ...query, kinds: [] });
+  const kept = outcomes.reduce((sum, { evaluations }) => sum + evaluations, 0);
+  // Some people may have been erased; but those of a month are not those of a year.
+  if (kept < counted * KEPT_ENOUGH) return undefined;
   return new Map(outcomes.map(({ variation, subjects }) => [variation, subjects]));
 }
 

@@ -91,13 +91,36 @@ describe('the history of evaluations', () => {
     await expect(insisted).rejects.toMatchObject(refused);
   });
 
+  it('does not take those who are left for all, once rows are forgotten, and shows hours where minutes are', async () => {
+    await record(store, 'old', {
+      evaluations: ['anna', 'bert'].map((subject, index) => ({
+        ...{ time: at('10:30:00') + index * 7_200_000, flag: 'kept', variation: 'on', subject },
+      })),
+    });
+    const all = { from: at('10:00:00'), to: at('14:00:00'), flag: 'kept' };
+    expect((await evaluationHistory(store, HERE, all)).totals).toMatchObject([{ count: 2, subjects: 2 }]);
+    const before = at('12:00:00');
+    await store.expire({ rowsBefore: before, minutesBefore: before, rollupsBefore: 0 });
+    const early = { ...all, to: at('11:00:00') };
+    expect(await evaluationHistory(store, HERE, early)).toMatchObject({
+      step: 'hour',
+      totals: [{ count: 1 }],
+    });
+    const [total] = (await evaluationHistory(store, HERE, { ...all, step: 'hour' })).totals;
+    expect(total).toEqual({ flag: 'kept', variation: 'on', count: 2, estimate: 2 });
+  });
+
   it('does not count subjects one by one where there are millions of evaluations', async () => {
     const point = { at: 0, flag: 'a', variation: 'on', reason: 'DEFAULT', estimate: 1 } as const;
     const of = async (count: number) => {
-      const busy = { ...store, series: async () => [{ ...point, count }] };
+      const outcome = { variation: 'on', subjects: 7, affected: 0, events: 0, sum: 0, sumOfSquares: 0 };
+      const busy = {
+        series: async () => [{ ...point, count }],
+        outcomes: async () => [{ ...outcome, evaluations: count }],
+      };
       return (await evaluationHistory(busy, HERE, { from: 0, to: 60_000, flag: 'a' })).totals;
     };
-    expect(await of(2_000_000)).toMatchObject([{ subjects: 0 }]);
+    expect(await of(2_000_000)).toMatchObject([{ subjects: 7 }]);
     expect((await of(2_000_001)).every((total) => !('subjects' in total))).toBe(true);
   });
 });

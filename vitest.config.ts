@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -6,5 +7,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Half of their time tests wait for something, so a processor that is left free would be of no use.
+    maxWorkers: Math.max(2, availableParallelism()),
   },
 });

@@ -200,6 +200,15 @@ const brokenKeeping: readonly SeededBug<ExposureStore>[] = [
     }),
   },
   {
+    bug: 'leaves out the contexts of people with long names',
+    foundBy: 'keeps and forgets what people with the longest names and attributes did, as of all others',
+    wrap: (store) =>
+      storing(store, (batch) => ({
+        ...batch,
+        contexts: batch.contexts.filter(({ subject }) => subject.length < 1_000),
+      })),
+  },
+  {
     bug: 'erases a name wherever it is',
     foundBy: 'erases nothing of others, nor of the same name elsewhere, nor of those without a name',
     wrap: (store) => ({

@@ -131,6 +131,46 @@ export const keepingChecks: readonly Check<Store<ExposureStore>>[] = [
     },
   },
   {
+    title: 'keeps and forgets what people with the longest names and attributes did, as of all others',
+    async run(store) {
+      await using exposures = await store.open();
+      // Each could be in a report of somebody whom nobody knows.
+      const longest = (index: number) => `${index} `.padEnd(4_096, '鍵');
+      const attributes = (index: number) =>
+        Object.fromEntries(Array.from({ length: 48 }, (_, at) => [`a${at}`, `${index}`.padEnd(1_000, '値')]));
+      const all = Array.from({ length: 8 }, (_, sequence) => {
+        const people = Array.from({ length: 190 }, (_each, index) => longest(sequence * 190 + index));
+        return batch({
+          sequence: sequence + 1,
+          evaluations: people.slice(0, 20).map((subject, index) =>
+            evaluation({
+              subject,
+              ruleId: `${index}`.padEnd(100, '則'),
+              client: `${sequence}-${index}`.padEnd(400, '客'),
+            }),
+          ),
+          events: people.map((subject) => event({ subject })),
+          contexts: people
+            .slice(0, 16)
+            .map((subject, index) => ({ subject, attributes: attributes(index), seenAt: START })),
+        });
+      });
+      await storeAll(exposures, all);
+      const sample = await exposures.contexts(SHOP, { ...ALWAYS, limit: 3 });
+      expect([sample.total, sample.contexts.length]).toEqual([128, 3]);
+      const [outcome] = await exposures.outcomes(SHOP, { ...ALWAYS, flag: 'banner' });
+      expect(outcome).toMatchObject({ subjects: 160, affected: 160 });
+      expect(await exposures.erase(SHOP, longest(7), START)).toEqual({
+        evaluations: 1,
+        events: 1,
+        contexts: 1,
+      });
+      await exposures.expire({ rowsBefore: START + DAY, minutesBefore: 0, rollupsBefore: 0 });
+      expect(await exposures.rows(SHOP, { ...ALWAYS, limit: 1 })).toEqual([]);
+      expect(await entryOf(exposures)).toMatchObject({ stored: 1_680, missing: [] });
+    },
+  },
+  {
     title: 'erases nothing of others, nor of the same name elsewhere, nor of those without a name',
     async run(store) {
       await using exposures = await store.open();

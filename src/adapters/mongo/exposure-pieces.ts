@@ -1,5 +1,6 @@
 import type { Collection, Document, OptionalUnlessRequiredId } from 'mongodb';
 import { Cells, minuteOf } from './exposure-cells.ts';
+import { documentChunks } from './exposure-chunks.ts';
 import { type ExposureCollections, rolledCollections } from './exposure-collections.ts';
 import {
   type Cell,
@@ -84,12 +85,22 @@ export async function piecesOf(
     totals: chunksOf(totals, CHUNK_CELLS).map((chunk, index) => ({ ...head(index), cells: chunk })),
     minutes: cells.map(({ flag, chunk }, index) => ({ ...head(index), flag, cells: chunk })),
     rows: await rowsDocuments(at, rows),
-    contexts: chunksOf(contexts, CHUNK_CONTEXTS).map((chunk, index) => ({ ...head(index), contexts: chunk })),
-    events: chunksOf(inOrder, CHUNK_EVENTS).map((chunk, index) => ({
+    contexts: [...documentChunks(contexts, CHUNK_CONTEXTS, sizeOfContext)].map((chunk, index) => ({
+      ...{ ...head(index), contexts: chunk },
+    })),
+    events: [...documentChunks(inOrder, CHUNK_EVENTS, sizeOfEvent)].map((chunk, index) => ({
       ...head(index),
       ...{ from: chunk[0]?.time ?? 0, to: chunk.at(-1)?.time ?? 0, edition: 0, events: chunk },
     })),
   };
+}
+
+function sizeOfContext({ subject, attributes }: ContextEntry): number {
+  return subject.length + attributes.length;
+}
+
+function sizeOfEvent({ subject, event, flag = '' }: EventEntry): number {
+  return subject.length + event.length + flag.length;
 }
 
 /** Writes what counts only once an hour names its roll. */

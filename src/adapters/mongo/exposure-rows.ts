@@ -1,13 +1,13 @@
 import { HOUR_MS } from '../../ports/batch-check.ts';
 import type { RecordedEvaluation, RecordedPlace, StoredEvaluation } from '../../ports/exposure-store.ts';
 import { entryIn } from './exposure-cells.ts';
+import { documentChunks } from './exposure-chunks.ts';
 import type { OpenPart } from './exposure-content.ts';
 import { type AnswerEntry, FORMAT, type RowsDocument } from './exposure-documents.ts';
 import { openTurns } from './exposure-turns.ts';
 
 /** What one document holds at most. */
 const CHUNK_ROWS = 10_000;
-const CHUNK_CHARACTERS = 2_000_000;
 /** Where there are more, their hour is cut into slices of time, so that whoever goes through them need not read it all. */
 const SLICE_ROWS = 20_000;
 /** Of the number of a row in its name. */
@@ -54,7 +54,7 @@ export async function rowsDocuments(at: RollPlace, rows: readonly NumberedRow[])
   }
   const documents: RowsDocument[] = [];
   for (const own of groups.values())
-    for (const chunk of chunksOf(own.sort(compareRows))) {
+    for (const chunk of documentChunks(own.sort(compareRows), CHUNK_ROWS, charactersIn)) {
       const _id = `${at.roll}/${documents.length}`;
       documents.push({ _id, ...documentOf(at, own[0]?.evaluation.flag ?? '', chunk) });
       await turn(chunk.length);
@@ -137,18 +137,7 @@ class Table<T> {
   }
 }
 
-function* chunksOf(rows: readonly NumberedRow[]): Generator<NumberedRow[]> {
-  let chunk: NumberedRow[] = [];
-  let characters = 0;
-  for (const row of rows) {
-    const length = row.evaluation.subject.length;
-    if (chunk.length === CHUNK_ROWS || characters + length > CHUNK_CHARACTERS) {
-      yield chunk;
-      chunk = [];
-      characters = 0;
-    }
-    chunk.push(row);
-    characters += length;
-  }
-  if (chunk.length > 0) yield chunk;
+/** What is said of a row in its own words: in the worst case nothing of it is said twice. */
+function charactersIn({ evaluation: { subject, client, ruleId, variation } }: NumberedRow): number {
+  return subject.length + client.length + ruleId.length + variation.length;
 }

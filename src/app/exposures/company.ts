@@ -1,4 +1,7 @@
-/** Lets any number of things be done at once, or one alone: whoever wants to be alone waits for all before, and all others for it. */
+/**
+ * Lets any number of things be done at once, or one alone: whoever is to be alone waits for all that began before, and
+ * whatever comes later waits for it.
+ */
 export class Company {
   #alone: Promise<unknown> = Promise.resolve();
   readonly #together = new Set<Promise<unknown>>();

@@ -4,6 +4,7 @@ import type { DeclaredLoss, ExposureSource, RecordedPlace } from '../../ports/ex
 import { ROW_BYTES, rowsText, writeRow } from '../../ports/row-text.ts';
 import { DistinctPieces } from './distinct-pieces.ts';
 import type { JsonBytes } from './json-bytes.ts';
+import { LateTexts } from './late-texts.ts';
 import { outcomeText } from './outcome-text.ts';
 import type { ToldSheet } from './told-sheet.ts';
 
@@ -52,6 +53,7 @@ export class BatchBuilder {
   #rowBytes = new Uint8Array(FIRST_ROWS * ROW_BYTES);
   #rowsEnd = 0;
   readonly #subjects = new DistinctPieces();
+  readonly #lateSubjects = new LateTexts();
   readonly #picks = new DistinctPieces();
   readonly #outcomes = new Map<Outcome, number>();
   /** In the order in which they are needed, and how long each was when it was counted. */
@@ -73,12 +75,11 @@ export class BatchBuilder {
 
   /** About how large it will be. */
   get bytes(): number {
-    const { json } = this.#subjects;
-    return 400 + this.#textBytes + 1.4 * this.#rowsEnd + json.length + this.#picks.json.length;
+    return 400 + this.#textBytes + 1.4 * this.#rowsEnd;
   }
 
   get isFull(): boolean {
-    return this.#rows >= MOST_ROWS || this.#items >= MOST_ITEMS || this.bytes >= MOST_BYTES;
+    return this.#rows >= MOST_ROWS || this.#items >= MOST_ITEMS || this.#textBytes >= MOST_BYTES;
   }
 
   /** From now on equal evaluations become one row with a count. */
@@ -95,16 +96,19 @@ export class BatchBuilder {
     const units = sheet.units();
     if (units === 0) return 0;
     const { json } = this.#picks;
+    const { length } = json;
     json.raw(`[${this.#listIndex(sheet)},"`);
     sheet.writeCodes(json);
     json.raw('"]');
-    this.#add(occasion, -1 - this.#picks.take(), units);
+    const pick = this.#picks.take();
+    this.#textBytes += json.length - length;
+    this.#add(occasion, -1 - pick, units);
     return units;
   }
 
   /** `text` is the attributes as JSON. */
   addContext(subject: string, text: string, seenAt: number): void {
-    this.#contexts.push(`[${this.#subjects.text(subject)},${text},${seenAt}]`);
+    this.#contexts.push(`[${this.#subjectIndex(subject)},${text},${seenAt}]`);
     this.#textBytes += 3 * text.length + 30;
   }
 
@@ -135,7 +139,15 @@ export class BatchBuilder {
     this.#rows = 0;
     this.#textBytes = 0;
     this.#rowsEnd = 0;
-    for (const part of [this.#subjects, this.#picks, this.#outcomes, this.#lists, this.#many]) part.clear();
+    for (const part of [
+      this.#subjects,
+      this.#lateSubjects,
+      this.#picks,
+      this.#outcomes,
+      this.#lists,
+      this.#many,
+    ])
+      part.clear();
     this.#kinds.length = 0;
     this.#lastKind = undefined;
     this.#equal = undefined;
@@ -145,7 +157,7 @@ export class BatchBuilder {
   #add(occasion: Occasion, what: number, units: number): void {
     const { time, subject, weight } = occasion;
     const kind = this.#kindIndex(occasion);
-    const about = this.#subjects.text(subject);
+    const about = this.#subjectIndex(subject);
     this.units += units;
     this.#items += units;
     if (this.#equal !== undefined && this.#isMerged(`${kind} ${about} ${what} ${weight}`, weight)) return;
@@ -185,6 +197,17 @@ export class BatchBuilder {
     this.#lastKindIndex = known < 0 ? this.#kinds.push(text) - 1 : known;
     if (known < 0) this.#textBytes += 3 * text.length;
     return this.#lastKindIndex;
+  }
+
+  #subjectIndex(subject: string): number {
+    const known = this.#lateSubjects.get(subject);
+    if (known >= 0) return known;
+    const { json } = this.#subjects;
+    const { length } = json;
+    const index = this.#subjects.text(subject);
+    this.#textBytes += json.length - length;
+    this.#lateSubjects.set(subject, index);
+    return index;
   }
 
   #newOutcome(outcome: Outcome): number {

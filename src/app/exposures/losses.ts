@@ -14,6 +14,11 @@ export class Losses {
     return !this.#isNew;
   }
 
+  /** There is nothing to tell. */
+  get isEmpty(): boolean {
+    return this.#untold.size === 0;
+  }
+
   /** `sequence` is that of the batch they were in, if they came so far. */
   add(reason: LossReason, units: number, sequence?: number): void {
     if (units === 0) return;

@@ -15,7 +15,7 @@ import { batchId, encodeBatch } from './batch-text.ts';
 import { keptAttributes } from './kept-attributes.ts';
 import { Losses } from './losses.ts';
 import { OpenBatches } from './open-batches.ts';
-import { MERGE_FROM } from './pressure.ts';
+import { MERGE_FROM, SAMPLE_FROM } from './pressure.ts';
 import { type Outgoing, Publisher } from './publisher.ts';
 import type { RecordedEnvironment } from './recorded-places.ts';
 import { chunksOf } from './reported-chunks.ts';
@@ -130,7 +130,8 @@ export class Shipping implements Disposable {
       names === undefined ? item : { ...item, subject: names.of(item.subject) };
     const chunks = chunksOf(items.evaluations.map(named), items.events.map(named), contexts.map(named));
     const size = chunks.reduce((sum, { bytes }) => sum + bytes, 0);
-    if (this.fill() >= 1 || this.#publisher.bytes + size > this.#parts.maxBytes) throw noRoom();
+    // Whoever reports is told, and can come again; for what is evaluated there is no second time.
+    if (this.fill() >= SAMPLE_FROM || this.#publisher.bytes + size > this.#parts.maxBytes) throw noRoom();
     const sent = chunks.map((chunk) => {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const { units, hour, evaluations, events, contexts: told } = chunk;
@@ -152,7 +153,7 @@ export class Shipping implements Disposable {
   /** Sends everything and waits for so long. What does not get through by then is told to whoever runs this. */
   async finish(timeoutMs: number): Promise<void> {
     this.#open.closeAll();
-    if (!this.losses.isTold) this.#tellLosses();
+    if (!this.losses.isEmpty) this.#tellLosses();
     this.#publisher.send();
     if (timeoutMs > 0) {
       const { promise: late, resolve } = Promise.withResolvers<void>();

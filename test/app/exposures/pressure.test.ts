@@ -45,6 +45,35 @@ describe('while the queue takes nothing', () => {
     expect(recorder.bytes).toBe(0);
   });
 
+  test('reports are refused while there is still room for evaluations', async () => {
+    const recorded = openRecording({ maxBytes: MIB });
+    const { recorder, queue, clock } = recorded;
+    queue.mood = 'unavailable';
+    const place = { project: 'shop', environment: 'production' };
+    const report = async () => {
+      const events = Array.from({ length: 20 }, (_, user) => ({
+        ...{ event: 'order', kind: 'metric' as const, count: 1, time: clock.now() },
+        subject: `${user} `.padEnd(4_000, 'x'),
+      }));
+      await recorder.reported({ place, evaluations: [], events });
+    };
+    const made = Array.from({ length: 30 }, () =>
+      report().then(
+        () => 'accepted',
+        () => 'refused',
+      ),
+    );
+    await expect(report()).rejects.toMatchObject({ kind: 'exhausted' });
+    expect(recorder.bytes).toBeLessThan(0.85 * MIB);
+    const { accepted } = recorder;
+    const snapshot = recorded.snapshot();
+    recorder.many('all', snapshot, [recorded.outcome('checkout', someone(''))], someone(''), clock.now());
+    expect([recorder.accepted, recorder.lostFor('buffer_full')]).toEqual([accepted + 1, 0]);
+    queue.connect();
+    await recorded.pass(20_000);
+    expect(new Set(await Promise.all(made))).toEqual(new Set(['accepted', 'refused']));
+  });
+
   test('losses are told although nobody evaluates any more', async () => {
     const recorded = openRecording({ maxBytes: MIB });
     recorded.queue.mood = 'exhausted';

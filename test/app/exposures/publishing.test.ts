@@ -102,6 +102,16 @@ describe('a batch that the queue can never take', () => {
 });
 
 describe('a stop', () => {
+  test('tells what could not be told before', async () => {
+    const recorded = openRecording();
+    recorded.queue.mood = 'invalid';
+    await evaluate(recorded);
+    await recorded.pass(60_000);
+    recorded.queue.mood = 'takes';
+    await recorded.recorder.stop(1_000);
+    expect(ledgerOf(recorded)).toMatchObject({ accepted: 1, balance: 1, lost: { too_large: 1 } });
+  });
+
   test('waits until everything is durable', async () => {
     const recorded = openRecording();
     const { recorder, clock } = recorded;

@@ -67,7 +67,7 @@ export const HOUR_MS = 3_600_000;
 export const BATCH_LIMITS = {
   bytes: 512 * 1024,
   /** Evaluations once they are told one by one, and events, together. */
-  items: 20_000,
+  items: 40_000,
   /** Characters of a subject, and of any other text. */
   subjectLength: 4_096,
   textLength: 1_024,

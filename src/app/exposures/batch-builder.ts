@@ -29,7 +29,7 @@ export interface BatchEnd {
 
 const MOST_ROWS = 4_000;
 /** Of outcomes, told one by one. */
-const MOST_ITEMS = 18_000;
+const MOST_ITEMS = 36_000;
 const MOST_BYTES = 220 * 1024;
 const COMMA = Buffer.from(',');
 const SUBJECTS = Buffer.from('],"subjects":[');

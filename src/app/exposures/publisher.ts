@@ -24,7 +24,6 @@ export interface PublisherParts {
 }
 
 const MOST_IN_FLIGHT = 64;
-const MOST_HELD = 32;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 /** What a parcel takes beside its bytes: the objects around them. */
@@ -66,16 +65,15 @@ export class Publisher implements Disposable {
     return this.#failures;
   }
 
-  /** Something waits for `send`. */
-  get isHolding(): boolean {
-    return this.#waiting.length > this.#released;
+  /** How many wait for `send`. */
+  get held(): number {
+    return this.#waiting.length - this.#released;
   }
 
-  /** It is sent when `send` is called, or when there are many. */
+  /** It is sent when `send` is called. */
   add(parcel: Outgoing): void {
     this.bytes += sizeOf(parcel);
     this.#waiting.push(parcel);
-    if (this.#waiting.length - this.#released >= MOST_HELD) this.send();
   }
 
   /** Sends all that was added: what goes together costs a queue less than one by one. */

@@ -114,7 +114,6 @@ export class Recorder implements AsyncDisposable {
     if (this.#timer !== undefined || this.#isOver) return;
     this.#timer = this.#parts.clock.after(TICK_MS, () => {
       this.#timer = undefined;
-      this.#shipping.noteAccepted();
       this.#shipping.tick();
       if (this.#shipping.isBusy) this.#arm();
     });
@@ -125,7 +124,6 @@ export class Recorder implements AsyncDisposable {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#timer?.[Symbol.dispose]();
-    this.#shipping.noteAccepted();
     await this.#shipping.finish(timeoutMs);
   }
 

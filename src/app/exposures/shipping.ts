@@ -43,6 +43,8 @@ export interface ReportedItems {
 
 /** What is kept back of the memory, for batches that are being made while the last of it is given away. */
 const RESERVE = 1 / 32;
+/** More batches do not wait for each other to be sent together. */
+const MOST_HELD = 32;
 /** How long a batch is left open to become one with more that is equal. */
 const MERGE_MS = 2_000;
 
@@ -78,7 +80,7 @@ export class Shipping implements Disposable {
 
   /** There is something that waits for the next tick. */
   get isBusy(): boolean {
-    return this.#open.size > 0 || !this.losses.isTold || this.#publisher.isHolding;
+    return this.#open.size > 0 || !this.losses.isTold || this.#publisher.held > 0;
   }
 
   /** How much of the memory is taken: from 1 on there is none left. */
@@ -100,13 +102,6 @@ export class Shipping implements Disposable {
     this.losses.add(reason, units);
   }
 
-  /** Writes down how much was accepted: whoever is killed before it is sent has it on record. */
-  noteAccepted(): void {
-    if (this.accepted === this.#noted) return;
-    this.#noted = this.accepted;
-    this.#parts.note?.note(this.accepted);
-  }
-
   /** Sends what is there, unless it does not hurry. */
   tick(): void {
     const now = this.#parts.clock.monotonic();
@@ -116,7 +111,7 @@ export class Shipping implements Disposable {
       this.#open.closeAll();
       if (!this.losses.isTold && this.fill() < 1) this.#tellLosses();
     }
-    this.#publisher.send();
+    this.#sendHeld();
   }
 
   /** Resolves once all is durable. Rejects with `exhausted`, and accepts nothing, when there is no room. */
@@ -146,7 +141,7 @@ export class Shipping implements Disposable {
       this.#send(place, units, bytes, (error) => (error === undefined ? resolve() : reject(error)));
       return promise;
     });
-    this.#publisher.send();
+    this.#sendHeld();
     await Promise.all(sent);
   }
 
@@ -154,7 +149,7 @@ export class Shipping implements Disposable {
   async finish(timeoutMs: number): Promise<void> {
     this.#open.closeAll();
     if (!this.losses.isEmpty) this.#tellLosses();
-    this.#publisher.send();
+    this.#sendHeld();
     if (timeoutMs > 0) {
       const { promise: late, resolve } = Promise.withResolvers<void>();
       using _timer = this.#parts.clock.after(timeoutMs, resolve);
@@ -191,8 +186,6 @@ export class Shipping implements Disposable {
   ): void {
     this.#anyPlace = place;
     const { process } = this.#parts;
-    // Before anybody can store it: what was stored was accepted.
-    this.noteAccepted();
     const sequence = ++this.#sequence;
     const losses = this.losses.take();
     const bytes = bytesOf({ process, sequence, accepted: this.accepted, losses });
@@ -200,6 +193,20 @@ export class Shipping implements Disposable {
       ...{ id: batchId(process, sequence), bytes, sequence, units, losses },
       ...(settled !== undefined && { settled }),
     });
+    if (this.#publisher.held >= MOST_HELD) this.#sendHeld();
+  }
+
+  #sendHeld(): void {
+    // Before anybody can store it: what was stored was accepted.
+    this.#noteAccepted();
+    this.#publisher.send();
+  }
+
+  /** Writes down how much was accepted: whoever is killed before it is sent has it on record. */
+  #noteAccepted(): void {
+    if (this.accepted === this.#noted) return;
+    this.#noted = this.accepted;
+    this.#parts.note?.note(this.accepted);
   }
 
   #giveUp({ units, sequence, losses, id, bytes }: Outgoing): void {

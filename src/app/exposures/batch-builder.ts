@@ -97,9 +97,9 @@ export class BatchBuilder {
     if (units === 0) return 0;
     const { json } = this.#picks;
     const { length } = json;
-    json.raw(`[${this.#listIndex(sheet)},"`);
+    json.ascii(`[${this.#listIndex(sheet)},"`);
     sheet.writeCodes(json);
-    json.raw('"]');
+    json.ascii('"]');
     const pick = this.#picks.take();
     this.#textBytes += json.length - length;
     this.#add(occasion, -1 - pick, units);

@@ -12,6 +12,12 @@ export class JsonBytes {
     this.length += this.bytes.write(json, this.length);
   }
 
+  /** A few characters of ASCII: to call the system for them would take longer. */
+  ascii(json: string): void {
+    this.reserve(json.length);
+    for (let at = 0; at < json.length; at++) this.bytes[this.length++] = json.charCodeAt(at);
+  }
+
   /** Makes room for so many more. */
   reserve(more: number): void {
     if (this.length + more <= this.bytes.length) return;

@@ -29,6 +29,20 @@ export async function inTurn<Name extends string>(
   return found;
 }
 
+/** All rounds of several measurements of the same things, one after the other. */
+export function joined<Name extends string>(
+  parts: readonly ReadonlyMap<string, Series<Name>>[],
+): ReadonlyMap<string, Series<Name>> {
+  const found = new Map<string, Record<Name, number[]>>();
+  for (const [name, figures] of parts.flatMap((part) => [...part])) {
+    const entries = Object.entries<readonly number[]>(figures) as [Name, readonly number[]][];
+    const series = found.get(name) ?? emptySeries(entries.map(([figure]) => figure));
+    found.set(name, series);
+    for (const [figure, values] of entries) series[figure].push(...values);
+  }
+  return found;
+}
+
 function emptySeries<Name extends string>(names: readonly Name[]): Record<Name, number[]> {
   return Object.fromEntries(names.map((name): [Name, number[]] => [name, []])) as Record<Name, number[]>;
 }

@@ -45,6 +45,8 @@ export class BatchBuilder {
   hour = 0;
   /** Evaluations so far. */
   units = 0;
+  /** How large it was when somebody counted. */
+  weighed = 0;
   #items = 0;
   #rows = 0;
   #lastTime = 0;
@@ -135,6 +137,7 @@ export class BatchBuilder {
   /** Forgets everything, so that it serves for another batch. */
   clear(): void {
     this.units = 0;
+    this.weighed = 0;
     this.#items = 0;
     this.#rows = 0;
     this.#textBytes = 0;

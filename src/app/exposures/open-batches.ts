@@ -6,6 +6,8 @@ const MOST_SPARE = 2;
 
 /** The batches that are being filled, one for each environment and hour. */
 export class OpenBatches {
+  /** About how much memory they take, as far as it was counted. */
+  bytes = 0;
   readonly #byKey = new Map<string, BatchBuilder>();
   /** Their memory is used again. */
   readonly #spare: BatchBuilder[] = [];
@@ -22,11 +24,11 @@ export class OpenBatches {
     return this.#byKey.size;
   }
 
-  /** About how much memory they take. */
-  get bytes(): number {
-    let bytes = 0;
-    for (const builder of this.#byKey.values()) bytes += builder.bytes;
-    return bytes;
+  /** Counts what was added to a batch. */
+  weigh(builder: BatchBuilder): void {
+    const { bytes } = builder;
+    this.bytes += bytes - builder.weighed;
+    builder.weighed = bytes;
   }
 
   /** The one for this moment; `key` is the environment's. */
@@ -57,6 +59,7 @@ export class OpenBatches {
   #closeOne(name: string, builder: BatchBuilder): void {
     this.#byKey.delete(name);
     if (this.#last === builder) this.#last = undefined;
+    this.bytes -= builder.weighed;
     this.#close(builder);
     builder.clear();
     if (this.#spare.length < MOST_SPARE) this.#spare.push(builder);

@@ -85,7 +85,7 @@ export class Shipping implements Disposable {
 
   /** How much of the memory is taken: from 1 on there is none left. */
   fill(): number {
-    return this.#publisher.bytes / this.#room;
+    return this.bytes / this.#room;
   }
 
   batchAt(place: RecordedPlace, key: string, time: number): BatchBuilder {
@@ -94,6 +94,7 @@ export class Shipping implements Disposable {
 
   took(builder: BatchBuilder, units: number): void {
     this.accepted += units;
+    this.#open.weigh(builder);
     if (builder.isFull) this.#open.closeFull();
   }
 
@@ -126,7 +127,7 @@ export class Shipping implements Disposable {
     const chunks = chunksOf(items.evaluations.map(named), items.events.map(named), contexts.map(named));
     const size = chunks.reduce((sum, { bytes }) => sum + bytes, 0);
     // Whoever reports is told, and can come again; for what is evaluated there is no second time.
-    if (this.fill() >= SAMPLE_FROM || this.#publisher.bytes + size > this.#parts.maxBytes) throw noRoom();
+    if (this.fill() >= SAMPLE_FROM || this.bytes + size > this.#parts.maxBytes) throw noRoom();
     const sent = chunks.map((chunk) => {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const { units, hour, evaluations, events, contexts: told } = chunk;

@@ -45,6 +45,28 @@ describe('while the queue takes nothing', () => {
     expect(recorder.bytes).toBe(0);
   });
 
+  test('memory stays below what was allowed although it is for many environments', async () => {
+    const recorded = openRecording({ maxBytes: 4 * MIB });
+    const { recorder, queue, clock } = recorded;
+    queue.mood = 'unavailable';
+    const snapshots = Array.from({ length: 300 }, (_, index) => ({
+      ...recorded.snapshot(),
+      environment: `environment-${index}`,
+    }));
+    let most = 0;
+    for (let user = 0; user < 200; user++) {
+      const context = someone(`${user} `.padEnd(200, 'x'));
+      const outcome = recorded.outcome('checkout', context);
+      for (const snapshot of snapshots) recorder.one('call', snapshot, outcome, context, clock.now());
+      most = Math.max(most, recorder.bytes);
+    }
+    expect(most).toBeLessThanOrEqual(4 * MIB);
+    expect([recorder.accepted, recorder.lost > 0]).toEqual([60_000, true]);
+    queue.connect();
+    await recorded.pass(20_000);
+    expect(ledgerOf(recorded)).toMatchObject({ accepted: 60_000, balance: 60_000 });
+  });
+
   test('reports are refused while there is still room for evaluations', async () => {
     const recorded = openRecording({ maxBytes: MIB });
     const { recorder, queue, clock } = recorded;
@@ -104,7 +126,7 @@ describe('while the queue takes nothing', () => {
     const context = (user: number) => someone(`${user} `.padEnd(400, 'x'));
     for (let user = 0; user < 1_500; user++)
       recorder.one('call', recorded.snapshot(), recorded.outcome('a', ann), context(user), clock.now());
-    await recorded.pass();
+    await recorded.pass(3_000);
     expect(recorder.bytes).toBeGreaterThan(0.55 * MIB);
     await many();
     queue.connect();

@@ -159,7 +159,8 @@ describe.concurrent('a peer that takes its time', () => {
     socket.resume();
     socket.write(request(['Content-Length: 100000'], ''));
     const drip = setInterval(() => socket.write(' '), 100);
-    await once(socket, 'close');
+    // A byte that comes after the end may be answered by a reset.
+    await once(socket, 'close').catch(() => undefined);
     clearInterval(drip);
     await target.checkHealthy();
   });
